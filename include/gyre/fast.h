@@ -1,0 +1,243 @@
+/*
+ * fast.h - claim, publish, peek and release: the fast path, inline, and the argument for its order.
+ *
+ * It knows where the frames lie and which access needs which order.  It knows no operating system
+ * and no lifecycle: whatever happens less often than once in some dozen messages is behind one of
+ * the gyre__ functions at the end of the list below.
+ *
+ *  edge  written first                     read after                          therefore
+ *  E1    publish: payload, zero of the     peek: header (acquire), then        a frame is whole before
+ *        next header; then header          payload                             it is seen
+ *        (release)
+ *  E2    release: reads of the payload;    refresh: released_pos (acquire),    bytes are reused only
+ *        then released_pos (release)       then writes                         after their reader left
+ *  E3    publish: header; then a plain     sleep: own bit (locked RMW), the    nobody sleeps through
+ *        load of sleepers                  remote barrier, then the header     the last frame
+ *  E4    create: the map; then magic       attach: magic (acquire), then the   a map with magic is
+ *        (release)                         map                                 complete
+ *  E5    refresh: horizon_pos; full        join: the seat; full fence; then    no newcomer is overrun
+ *        fence; then the seats             horizon_pos
+ *  E6    release: released_pos; then a     block: room_pos, the remote         the producer does not
+ *        plain load of room_pos            barrier, then the seats             sleep through the last
+ *                                                                              release
+ *  E7    refresh: horizon_pos; then the    lossy read: payload; acquire        an overwritten frame is
+ *        writes it allows                  fence; then horizon_pos             never taken for a good
+ *                                                                              one
+ *  E8    landmark: pos NONE, seq, then     resume: pos (acquire), seq          a landmark's number
+ *        pos (release each)                (acquire), then pos again           belongs to its position
+ *  E9    close: frames, final_pos; then    wait: state (acquire), then the     CLOSED comes behind the
+ *        state (release)                   header again                        last message
+ *
+ * The remote barrier: publish and release order nothing between their store and their load, so the
+ * store may still be in the CPU's buffer when the load is done.  The side that wants to sleep is the
+ * rare one and pays for both: on Linux membarrier(GLOBAL_EXPEDITED) makes every registered process
+ * execute a full fence.  wait.c has the schemes for systems that lack it.
+ *
+ * Aliasing: the header a consumer polls lies where payload may have lain one lap before, so whoever
+ * supplies payload could forge the next header.  Therefore a frame's header is stored only when the
+ * header behind it is zero: a reachable header is either zero or genuine.  The zeros are written
+ * ahead, behind the store that publishes, so that the fetch of their lines delays no message.
+ */
+#ifndef GYRE_FAST_H
+#define GYRE_FAST_H
+
+#include <stdint.h>
+
+#include <gyre/layout.h>
+#include <gyre/status.h>
+
+/*
+ * GYRE_FAST says how the four functions are made: inline in every program that can; plain
+ * declarations of the library's symbols for MSVC and for whoever defines GYRE_NO_INLINE; the exported
+ * symbols themselves in src/fast.c.
+ */
+#if defined(GYRE_FAST_EXPORTS)
+#define GYRE_FAST GYRE_API
+#elif !defined(GYRE_NO_INLINE) && !defined(_MSC_VER)
+#define GYRE_FAST static inline
+#define GYRE_FAST_INLINE 1
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct gyre_producer;
+struct gyre_consumer;
+
+#ifndef GYRE_FAST_INLINE
+GYRE_API void            *gyre_claim(struct gyre_producer *producer, uint32_t size);
+GYRE_API void             gyre_publish(struct gyre_producer *producer);
+GYRE_API const void      *gyre_peek(struct gyre_consumer *consumer, uint32_t *size);
+GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
+#endif
+
+#ifdef GYRE_FAST
+
+#include <gyre/atomic.h>
+
+/* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
+#define GYRE_ZERO_AHEAD 512u
+
+/* The first member of struct gyre_producer.  Private: it changes with the library's major version. */
+struct gyre_fast_producer {
+    unsigned char  *ring;         /* the first byte of the ring, in this process */
+    uint64_t        mask;         /* capacity - 1 */
+    uint64_t        align_mask;   /* frame_align - 1 */
+    uint64_t        claim_pos;    /* where the next frame goes */
+    uint64_t        open_pos;     /* a frame that ends at or before it needs no slow path */
+    uint64_t        seq;          /* the number of the next message */
+    uint64_t        batch_header; /* the withheld header of the first claimed frame; 0: none */
+    uint64_t        batch_pos;    /* the position of that frame */
+    uint64_t        zero_pos;     /* every header-to-be in [claim_pos, zero_pos) is zero */
+    uint64_t        limit_pos;    /* bytes before it may be written: E5 */
+    uint64_t        lap_end_pos;  /* the end of the ring behind claim_pos */
+    const uint64_t *sleepers;     /* gyre_shared_sleepers.mask */
+};
+
+/* The first member of struct gyre_consumer.  Private likewise. */
+struct gyre_fast_consumer {
+    const unsigned char *ring;
+    uint64_t             mask;
+    uint64_t             align_mask;
+    uint64_t             peek_pos; /* where the next frame is expected */
+    uint64_t             peek_seq; /* and the number of its message */
+    uint64_t             held_pos; /* where the first frame not yet released begins */
+    uint64_t             held_seq;
+    uint64_t            *released_pos; /* of the seat; a tap's own word */
+    const uint64_t      *room_pos;
+    const uint64_t      *horizon_pos;
+    uint64_t             is_lossy;
+};
+
+/* The slow side of the four, in producer.c, consumer.c and wait.c. */
+GYRE_API void            *gyre__claim_slow(struct gyre_producer *producer, uint32_t size);
+GYRE_API void             gyre__wake_sleepers(struct gyre_producer *producer);
+GYRE_API const void      *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size);
+GYRE_API enum gyre_status gyre__overrun(struct gyre_consumer *consumer);
+GYRE_API void             gyre__room_freed(struct gyre_consumer *consumer);
+
+/* The header word at a position; frames are aligned to at least 8 bytes. */
+static inline uint64_t *gyre__header_at(unsigned char *ring, uint64_t offset)
+{
+    return (uint64_t *)(void *)(ring + offset);
+}
+
+/* True if position a lies behind position b. */
+static inline int gyre__pos_after(uint64_t a, uint64_t b)
+{
+    return (int64_t)(a - b) > 0;
+}
+
+/*
+ * Reserves room for one message of `size` bytes and returns it, aligned to 8, to be written before
+ * the next gyre_publish.  Several claims make a batch that appears at once.  NULL: there is no room
+ * now, or the message is larger than gyre_producer_max_size; nothing was claimed.  Never sleeps.
+ */
+GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
+{
+    struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
+    uint64_t pos = p->claim_pos;
+    uint64_t end = pos + (((uint64_t)size + GYRE_FRAME_HEADER_SIZE + p->align_mask) & ~p->align_mask);
+    uint64_t header = p->seq << 32 | GYRE_FRAME_PUBLISHED | size;
+    uint64_t *frame;
+
+    if (gyre__pos_after(end, p->open_pos))
+        return gyre__claim_slow(producer, size);
+    frame = gyre__header_at(p->ring, pos & p->mask);
+    if (p->batch_header == 0) {
+        p->batch_header = header;
+        p->batch_pos = pos;
+    } else {
+        gyre_store_relaxed_64(frame, header); /* reachable only through the batch's first: E1 */
+    }
+    p->claim_pos = end;
+    p->seq++;
+    return frame + 1;
+}
+
+/*
+ * Makes all that was claimed visible to the consumers, in order and at once, and wakes those that
+ * sleep.  Without a claim it does nothing.  Makes a system call only if a consumer sleeps.
+ */
+GYRE_FAST void gyre_publish(struct gyre_producer *producer)
+{
+    struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
+    uint64_t header = p->batch_header;
+    uint64_t pos = p->zero_pos;
+    uint64_t end = p->claim_pos + GYRE_ZERO_AHEAD;
+
+    if (header == 0)
+        return;
+    p->batch_header = 0;
+    gyre_store_release_64(gyre__header_at(p->ring, p->batch_pos & p->mask), header); /* E1 E3 */
+    if (gyre_load_relaxed_64(p->sleepers) != 0)                                      /* E3 */
+        gyre__wake_sleepers(producer);
+    if (gyre__pos_after(end, p->limit_pos))
+        end = p->limit_pos;
+    for (; gyre__pos_after(end, pos); pos += p->align_mask + 1)
+        gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), 0); /* for a later E1 */
+    p->zero_pos = pos;
+    pos -= p->align_mask + 1;
+    p->open_pos = gyre__pos_after(pos, p->lap_end_pos) ? p->lap_end_pos : pos;
+}
+
+/*
+ * Returns the next message, in place, and its size; NULL if there is none now, or if gyre_wait has
+ * something to tell (a gap, the end).  Valid until gyre_release; several peeks return successive
+ * messages.  A reliable consumer's message stays as it is until then.  A lossy consumer's may be
+ * overwritten while it is read: gyre_release tells.  Never sleeps.
+ */
+GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
+{
+    struct gyre_fast_consumer *c = (struct gyre_fast_consumer *)(void *)consumer;
+    uint64_t             offset = c->peek_pos & c->mask;
+    const unsigned char *frame = c->ring + offset;
+    uint64_t header = gyre_load_acquire_64((const uint64_t *)(const void *)frame); /* E1 */
+    uint64_t payload = header & GYRE_FRAME_SIZE_MASK;
+    uint64_t expected = c->peek_seq << 32 | GYRE_FRAME_PUBLISHED;
+
+    if (header == 0)
+        return NULL;
+    /* Another number, padding, or a size that leads out of the ring. */
+    if ((header ^ payload) != expected || payload + GYRE_FRAME_HEADER_SIZE > c->mask + 1 - offset)
+        return gyre__peek_slow(consumer, size);
+    c->peek_pos += (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
+    c->peek_seq++;
+    *size = (uint32_t)payload;
+    return frame + GYRE_FRAME_HEADER_SIZE;
+}
+
+/*
+ * Gives back all that was peeked.  OK for a reliable consumer, always.  A lossy consumer or a tap gets
+ * GAP if any of it may have been overwritten while it was read: then none of it was a message, all
+ * of it counts in gyre_consumer_gap unless it is delivered again, and the next peek is behind the
+ * gap.  Makes a system call only if the producer sleeps until this room is free.
+ */
+GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
+{
+    struct gyre_fast_consumer *c = (struct gyre_fast_consumer *)(void *)consumer;
+    uint64_t pos = c->peek_pos;
+    uint64_t room;
+
+    if (c->is_lossy) {
+        gyre_fence_acquire(); /* E7 */
+        if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos)) /* E7 */
+            return gyre__overrun(consumer);
+    }
+    c->held_pos = pos;
+    c->held_seq = c->peek_seq;
+    gyre_store_release_64(c->released_pos, pos); /* E2 E6 */
+    room = gyre_load_relaxed_64(c->room_pos);    /* E6 */
+    if (room != 0 && !gyre__pos_after(room, pos))
+        gyre__room_freed(consumer);
+    return GYRE_OK;
+}
+
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * gyre.h - the public API, in reading order: options, lifecycle, messages, waiting, inspection.
+ *
+ * A ring is a named piece of shared memory that carries messages from one producer at a time to any
+ * number of consumers, in order and without copies.  Each handle belongs to one thread at a time;
+ * only the interrupt calls may come from another thread or from a signal handler.
+ *
+ *     producer:  claim -> write -> publish            consumer:  wait -> peek -> read -> release
+ *
+ * Times are absolute, in nanoseconds of gyre_now_ns(): 0 has always passed (so a wait polls once),
+ * GYRE_FOREVER never comes.  From claim to release there is no lock, no allocation and no system
+ * call, except the one that wakes a sleeping consumer or a producer that waits for room.
+ *
+ * Compiles as C11 and as C++17 and includes no header of an operating system.
+ */
+#ifndef GYRE_GYRE_H
+#define GYRE_GYRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gyre/status.h>
+
+#define GYRE_VERSION_MAJOR 0
+#define GYRE_VERSION_MINOR 1
+#define GYRE_VERSION_PATCH 0
+#define GYRE_VERSION_STRING "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GYRE_FOREVER UINT64_MAX
+#define GYRE_NAME_SIZE 101 /* the longest name and its zero */
+#define GYRE_SEATS_MAX 255
+
+struct gyre_producer;
+struct gyre_consumer;
+
+/* The version of the library that runs, which may differ from GYRE_VERSION_STRING. */
+GYRE_API const char *gyre_version(void);
+
+/* Monotonic time in nanoseconds, the same clock for every process of the machine. */
+GYRE_API uint64_t gyre_now_ns(void);
+
+/* How a handle waits once there is nothing to do. */
+enum gyre_wait_strategy {
+    GYRE_WAIT_SPIN_THEN_SLEEP = 0, /* spin for `spin_ns`, then sleep: the default */
+    GYRE_WAIT_SPIN = 1,            /* never sleep: the lowest latency, one whole core */
+    GYRE_WAIT_SLEEP = 2            /* sleep at once: the least CPU */
+};
+
+/* gyre_ring_options.flags */
+enum {
+    /* Every publish fences before it looks for sleepers (x86: a locked instruction, some 25 ns). */
+    GYRE_STRICT_WAKE = 1,
+    /*
+     * The ring stays when its last process is gone, until gyre_ring_remove or a reboot.  Without it
+     * the last process to close removes the ring, as Windows always does.  Windows: UNSUPPORTED.
+     */
+    GYRE_KEEP = 2
+};
+
+/*
+ * What gyre_producer_open takes.  Start from GYRE_RING_OPTIONS_INIT, so that `size` is right and all
+ * else is zero.  Zero means: the default for a new ring, or whatever an existing ring has.
+ */
+struct gyre_ring_options {
+    uint32_t size;        /* sizeof(struct gyre_ring_options) */
+    uint32_t frame_align; /* 8, 16, 32 or 64 (default): each message takes a multiple of it */
+    uint64_t capacity;    /* bytes, a power of two from 4096 to 2^40; default 4 MiB */
+    uint32_t seat_count;  /* 1 to 255 seats for consumers; default 63 */
+    uint32_t flags;       /* GYRE_STRICT_WAKE, GYRE_KEEP */
+    uint32_t wait;        /* enum gyre_wait_strategy, of gyre_send and gyre_producer_wait_consumers */
+    uint32_t spin_ns;     /* how long to spin before a sleep; default 20000 */
+    uint64_t first_pos;   /* where positions of a new ring begin, a multiple of the capacity */
+};
+#define GYRE_RING_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0                                      \
+    }
+
+enum gyre_consumer_kind {
+    GYRE_RELIABLE = 0, /* holds the producer back; loses nothing */
+    GYRE_LOSSY = 1,    /* never holds it back; told exactly how many messages it lost */
+    GYRE_TAP = 2       /* as lossy, but maps DATA read-only and nothing else: unseen, sleeps by timer */
+};
+
+enum gyre_start {
+    GYRE_START_NEWEST = 0, /* the first message published after the open */
+    GYRE_START_OLDEST = 1, /* the oldest message still in the ring */
+    GYRE_START_SEQ = 2     /* message number start_seq; a GAP is reported if it is gone already */
+};
+
+enum gyre_on_gap {
+    GYRE_RESUME_OLDEST = 0, /* after a gap go on with the oldest message still in the ring */
+    GYRE_RESUME_NEWEST = 1  /* skip everything up to the newest */
+};
+
+/* What gyre_consumer_open takes.  Start from GYRE_CONSUMER_OPTIONS_INIT; zero is the default. */
+struct gyre_consumer_options {
+    uint32_t size; /* sizeof(struct gyre_consumer_options) */
+    uint32_t kind; /* enum gyre_consumer_kind */
+    uint32_t start; /* enum gyre_start */
+    uint32_t on_gap; /* enum gyre_on_gap */
+    uint64_t start_seq;
+    uint32_t wait;             /* enum gyre_wait_strategy */
+    uint32_t spin_ns;          /* how long to spin before a sleep; default 20000 */
+    uint64_t open_deadline_ns; /* how long to wait for the ring to appear; 0: not at all */
+};
+#define GYRE_CONSUMER_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0                                  \
+    }
+
+/*
+ * Opens the ring `name` for writing and creates it if there is none.  Names have 1 to 100 of the
+ * characters A-Z a-z 0-9 . _ - and do not begin with a dot or a dash.  `options` may be NULL.
+ * `error` may be NULL.  May sleep for moments while another process creates or removes the ring.
+ *
+ * If an earlier producer died, this one goes on behind the last message it published; if it closed,
+ * likewise.  Fails with BAD_ARGUMENT (error.field says which), BUSY while a living process holds
+ * the producer's role, EXISTS if the ring has another value of a non-zero option, BAD_LAYOUT,
+ * DENIED, NO_MEMORY (all memory is committed here, never later), UNSUPPORTED, SYSTEM.
+ */
+GYRE_API enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_options *options,
+                                             struct gyre_producer **producer,
+                                             struct gyre_error *error);
+
+/*
+ * Gives up what was claimed and not published, tells the consumers that nothing more will come, and
+ * frees the handle.  NULL is allowed.
+ */
+GYRE_API void gyre_producer_close(struct gyre_producer *producer);
+
+/*
+ * Opens the ring `name` for reading; never creates it.  `options` and `error` may be NULL.  Sleeps
+ * until the ring appears if options->open_deadline_ns says so.  Fails with NOT_FOUND, TIMEOUT (it
+ * did not appear), NO_SEAT, BAD_ARGUMENT, BAD_LAYOUT, DENIED, NO_MEMORY, SYSTEM.
+ */
+GYRE_API enum gyre_status gyre_consumer_open(const char                         *name,
+                                             const struct gyre_consumer_options *options,
+                                             struct gyre_consumer **consumer, struct gyre_error *error);
+
+/* Gives the seat back and frees the handle.  NULL is allowed. */
+GYRE_API void gyre_consumer_close(struct gyre_consumer *consumer);
+
+/* The largest message the ring can carry: half the capacity less 8 bytes, at most 2^30 - 8. */
+GYRE_API uint32_t gyre_producer_max_size(const struct gyre_producer *producer);
+GYRE_API uint32_t gyre_consumer_max_size(const struct gyre_consumer *consumer);
+
+/* gyre_claim, gyre_publish, gyre_peek and gyre_release: inline here, exported by the library. */
+#ifdef __cplusplus
+}
+#endif
+#include <gyre/fast.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Sends one message: waits for room until the deadline, copies, publishes all that is claimed.
+ * TIMEOUT: nothing was claimed or sent.  TOO_LARGE likewise.  INTERRUPTED, FORKED.
+ */
+GYRE_API enum gyre_status gyre_send(struct gyre_producer *producer, const void *message, uint32_t size,
+                                    uint64_t deadline_ns);
+
+/*
+ * Waits until gyre_claim(producer, size) can succeed.  OK, TIMEOUT, TOO_LARGE, INTERRUPTED, FORKED.
+ * What is claimed but not published still takes room.
+ */
+GYRE_API enum gyre_status gyre_wait_room(struct gyre_producer *producer, uint32_t size,
+                                         uint64_t deadline_ns);
+
+/* Waits until at least `count` reliable consumers have joined.  OK, TIMEOUT, INTERRUPTED, FORKED. */
+GYRE_API enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer, uint32_t count,
+                                                       uint64_t deadline_ns);
+
+/*
+ * Waits until gyre_peek has a message: OK.  Other outcomes, each after everything before it was
+ * received: TIMEOUT; GAP (gyre_consumer_gap says how many were lost; the next peek is behind the
+ * gap); CLOSED (again at each call, until a new producer opens the ring); ORPHANED (once for each
+ * producer that dies); EVICTED; INTERRUPTED.  Errors: CORRUPT, FORKED.
+ */
+GYRE_API enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns);
+
+/*
+ * Waits for one message and copies it to `buffer`.  `size` receives its size.  TOO_LARGE: it has more
+ * than `capacity` bytes; `size` receives its size and the message stays.  A lossy consumer or a tap
+ * never gets a message that was being overwritten.  Otherwise as gyre_wait.  Releases the message,
+ * and whatever was peeked before.
+ */
+GYRE_API enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_t capacity,
+                                    uint32_t *size, uint64_t deadline_ns);
+
+/*
+ * Ends the wait that runs on this handle, or the next one, with INTERRUPTED.  From any thread and
+ * from a signal handler, while the handle is open.
+ */
+GYRE_API void gyre_producer_interrupt(struct gyre_producer *producer);
+GYRE_API void gyre_consumer_interrupt(struct gyre_consumer *consumer);
+
+/* The number of messages lost in the last gap, and in all gaps since the open. */
+GYRE_API uint64_t gyre_consumer_gap(const struct gyre_consumer *consumer);
+GYRE_API uint64_t gyre_consumer_lost(const struct gyre_consumer *consumer);
+
+/* The number of the next message that gyre_peek returns, or that gyre_claim makes.  The first is 0. */
+GYRE_API uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer);
+GYRE_API uint64_t gyre_producer_seq(const struct gyre_producer *producer);
+
+/* How many producers have opened the ring so far. */
+GYRE_API uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer);
+
+/* What gyre_ring_inspect tells.  `size` is sizeof(struct gyre_ring_info), set by the caller. */
+struct gyre_ring_info {
+    uint32_t size;
+    uint32_t frame_align;
+    uint64_t capacity;
+    uint64_t ring_id[2];
+    uint64_t created_ns; /* wall clock, since 1970 */
+    uint64_t oldest_seq; /* the oldest message a joiner can start at */
+    uint64_t oldest_pos;
+    uint64_t next_seq; /* the number of the next message to be published */
+    uint64_t next_pos;
+    uint64_t horizon_pos; /* bytes before it may be overwritten */
+    uint32_t epoch;
+    uint32_t state;          /* GYRE_RING_IDLE, _ACTIVE or _CLOSED of layout.h */
+    uint32_t producer_alive; /* 1 if some process holds the producer's role */
+    uint32_t producer_pid;   /* as it said itself */
+    uint32_t seat_count;
+    uint32_t flags; /* GYRE_STRICT_WAKE, GYRE_KEEP */
+};
+
+struct gyre_seat_info {
+    uint32_t seat_idx;
+    uint32_t kind;     /* enum gyre_consumer_kind */
+    uint32_t is_alive; /* some process holds the seat */
+    uint32_t is_asleep;
+    uint32_t is_evicted;
+    uint32_t pid;       /* as it said itself */
+    uint64_t lag_bytes; /* published and not yet released */
+    uint64_t lost_count;
+    uint64_t sleep_count;
+    uint64_t missed_count; /* sleeps that ended by a time slice although data was there */
+};
+
+/*
+ * Looks at a ring without joining it.  Up to `seat_capacity` taken seats are written to `seats`, their
+ * number to `*seat_taken`.  NOT_FOUND, BAD_LAYOUT, DENIED, BAD_ARGUMENT, NO_MEMORY, SYSTEM.
+ */
+GYRE_API enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,
+                                            struct gyre_seat_info *seats, uint32_t seat_capacity,
+                                            uint32_t *seat_taken, struct gyre_error *error);
+
+/* Calls `visit` with the name of each ring of the current user; stops when it returns non-zero. */
+GYRE_API enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context), void *context,
+                                         struct gyre_error *error);
+
+/*
+ * Removes a ring.  BUSY while some process has it open, unless `force`: then its name goes, and those
+ * who have it open keep it to themselves.  Windows removes rings itself: BUSY or NOT_FOUND.
+ */
+GYRE_API enum gyre_status gyre_ring_remove(const char *name, int force, struct gyre_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * inspect.c - look at a ring without joining it, list the rings, remove one.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <gyre/atomic.h>
+
+#define LOOK_TRIES 100
+
+/* The oldest retained frame and the end of what is published, as they were at some moment. */
+static bool find_ends(const struct gyre_ring *ring, struct gyre_mark *oldest, struct gyre_mark *end)
+{
+    for (uint32_t i = 0; i < LOOK_TRIES; i++) {
+        struct gyre_mark begin;
+        uint32_t         idx;
+        if (!gyre__mark_oldest(ring, oldest) || !gyre__mark_newest(ring, &begin, &idx))
+            continue;
+        *end = begin;
+        if (!gyre__mark_walk(ring, end, UINT64_MAX))
+            continue;
+        gyre_fence_acquire(); /* E7 */
+        if (!gyre__pos_after(gyre_load_relaxed_64(&ring->front->horizon_pos), begin.pos)) /* E7 */
+            return true;
+    }
+    return false;
+}
+
+static void describe_seat(const struct gyre_ring *ring, uint32_t idx, uint64_t control,
+                          struct gyre_seat_info *info)
+{
+    const struct gyre_shared_seat *seat = &ring->seats[idx];
+    uint64_t mask = gyre_load_relaxed_64(&ring->sleepers->mask);
+
+    memset(info, 0, sizeof(*info));
+    info->seat_idx = idx;
+    info->kind = gyre__seat_kind(control);
+    info->is_alive = !sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(idx));
+    info->is_asleep = (mask & gyre__sleeper_bit(idx)) != 0;
+    info->is_evicted = gyre__seat_state(control) == GYRE_SEAT_EVICTED;
+    info->pid = gyre_load_relaxed_32(&seat->pid);
+    info->lag_bytes = gyre_load_acquire_64(&seat->released_pos);
+    info->lost_count = gyre_load_relaxed_64(&seat->lost_count);
+    info->sleep_count = gyre_load_relaxed_64(&seat->sleep_count);
+    info->missed_count = gyre_load_relaxed_64(&seat->missed_count);
+}
+
+/* The lag holds a cursor until the end is known: read first, so that no lag comes out negative. */
+static uint32_t describe_seats(const struct gyre_ring *ring, struct gyre_seat_info *seats,
+                               uint32_t capacity)
+{
+    uint32_t taken = 0;
+
+    if (ring->seats == NULL)
+        return 0;
+    for (uint32_t i = 0; i < ring->geometry.seat_count && taken < capacity; i++) {
+        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control);
+        if (gyre__seat_state(control) != GYRE_SEAT_FREE)
+            describe_seat(ring, i, control, &seats[taken++]);
+    }
+    return taken;
+}
+
+static void describe_ring(const struct gyre_ring *ring, struct gyre_ring_info *info)
+{
+    const struct gyre_shared_front *front = ring->front;
+    uint32_t                        size = info->size;
+
+    memset(info, 0, size);
+    info->size = size;
+    info->capacity = ring->geometry.capacity;
+    info->frame_align = ring->geometry.frame_align;
+    info->seat_count = ring->geometry.seat_count;
+    info->flags = ring->geometry.options;
+    info->ring_id[0] = ring->geometry.ring_id[0];
+    info->ring_id[1] = ring->geometry.ring_id[1];
+    info->created_ns = ring->geometry.created_ns;
+    info->epoch = gyre_load_acquire_32(&front->epoch);
+    info->state = gyre_load_acquire_32(&front->state);
+    info->producer_pid = gyre_load_relaxed_32(&front->producer_pid);
+    info->producer_alive = !sync_lease_is_free(ring->site, SYNC_ROLE_PRODUCER);
+    info->horizon_pos = gyre_load_relaxed_64(&front->horizon_pos);
+}
+
+enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,
+                                   struct gyre_seat_info *seats, uint32_t seat_capacity,
+                                   uint32_t *seat_taken, struct gyre_error *error)
+{
+    struct gyre_error ignored;
+    struct gyre_ring  ring;
+    struct gyre_mark  oldest, end;
+    enum gyre_status  status;
+    uint32_t          taken;
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    memset(&ring, 0, sizeof(ring));
+    if (!gyre__name_is_good(name))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
+    if (info == NULL || info->size != sizeof(*info))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "info");
+    if ((seats == NULL || seat_taken == NULL) && seat_capacity != 0)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "seats");
+    status = gyre__ring_look(&ring, name, true, error);
+    if (status != GYRE_OK)
+        return status;
+    describe_ring(&ring, info);
+    taken = describe_seats(&ring, seats, seat_capacity);
+    if (!find_ends(&ring, &oldest, &end)) {
+        gyre__ring_close(&ring);
+        return gyre__blame(error, GYRE_CORRUPT, "landmarks");
+    }
+    info->oldest_pos = oldest.pos;
+    info->oldest_seq = oldest.seq;
+    info->next_pos = end.pos;
+    info->next_seq = end.seq;
+    for (uint32_t i = 0; i < taken; i++)
+        seats[i].lag_bytes = end.pos - seats[i].lag_bytes;
+    if (seat_taken != NULL)
+        *seat_taken = taken;
+    gyre__ring_close(&ring);
+    return GYRE_OK;
+}
+
+enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context), void *context,
+                                struct gyre_error *error)
+{
+    struct gyre_error ignored;
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    if (visit == NULL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "visit");
+    return sync_site_list(visit, context, error);
+}
+
+enum gyre_status gyre_ring_remove(const char *name, int force, struct gyre_error *error)
+{
+    struct gyre_error ignored;
+    struct sync_site *site;
+    enum gyre_status  status;
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    if (!gyre__name_is_good(name))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
+    status = sync_site_open(name, SYNC_SITE_JOIN, &site, error);
+    if (status != GYRE_OK)
+        return status;
+    status = sync_site_remove(site, force != 0, error);
+    sync_site_close(site);
+    return status;
+}

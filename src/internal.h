@@ -1,0 +1,238 @@
+/*
+ * internal.h - the private handles, and what the files of src/ ask of each other.
+ */
+#ifndef GYRE_INTERNAL_H
+#define GYRE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gyre/gyre.h>
+
+#include "sync.h"
+
+/* The constant facts of a ring: options that were checked, or a header that was judged. */
+struct gyre_geometry {
+    uint64_t capacity;
+    uint64_t ring_id[2];
+    uint64_t created_ns;
+    uint64_t first_pos;
+    uint32_t frame_align;
+    uint32_t seat_count;
+    uint32_t options;
+};
+
+/* A ring as this process has it open.  The pointers lie in the two maps; the geometry is our copy. */
+struct gyre_ring {
+    struct gyre_geometry         geometry;
+    struct gyre_shared_front    *front;
+    struct gyre_shared_landmark *landmarks;
+    unsigned char               *bytes;
+    struct gyre_shared_sleepers *sleepers; /* NULL for taps, as all of CTRL */
+    struct gyre_shared_room     *room;
+    struct gyre_shared_seat     *seats;
+    struct sync_site            *site;
+    struct sync_map              data;
+    struct sync_map              ctrl;
+    struct sync_bell             room_bell;
+    struct gyre_ring            *next; /* in the list of this process's open rings */
+    struct gyre_ring            *previous;
+    void (*forget)(struct gyre_ring *ring); /* in a forked child: makes the fast path harmless */
+    uint32_t is_interrupted; /* set by any thread, taken by the one that waits */
+    bool     is_listed;
+    bool     is_attached;
+    bool     is_forked;
+};
+
+struct gyre_producer {
+    struct gyre_fast_producer fast;
+    struct gyre_ring          ring;
+    uint64_t                  mark_pos; /* the newest landmark */
+    uint64_t                  dead_check_ns;
+    uint32_t                  mark_idx;
+    uint32_t                  slowest_idx; /* the seat that held us back last; or GYRE_NO_INDEX */
+    uint32_t                  wait;
+    uint32_t                  spin_ns;
+    struct sync_bell         *bells; /* one a seat, opened when first rung */
+};
+
+struct gyre_consumer {
+    struct gyre_fast_consumer fast;
+    struct gyre_ring          ring;
+    struct gyre_shared_seat  *seat; /* NULL for taps */
+    struct sync_bell          bell;
+    uint64_t                  control; /* what the seat's control word must be for it to be ours */
+    uint64_t                  own_released_pos; /* a tap's cursor: nobody else sees it */
+    uint64_t                  own_header;       /* zero; what a forked child polls */
+    uint64_t                  gap_count;
+    uint64_t                  lost_count;
+    uint64_t                  gap_pending; /* a gap found at open, to be told by the first wait */
+    enum gyre_status          verdict;     /* CORRUPT once found; OK until then */
+    uint32_t                  kind;
+    uint32_t                  on_gap;
+    uint32_t                  wait;
+    uint32_t                  spin_ns;
+    uint32_t                  seat_idx;
+    uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
+    uint32_t                  orphan_epoch; /* the epoch whose death was told; 0: none */
+};
+
+#define GYRE_NO_INDEX UINT32_MAX
+#define GYRE_DEAD_CHECK_NS UINT64_C(10000000) /* a busy producer looks for dead seats this often */
+#define GYRE_PEER_CHECK_NS UINT64_C(100000000)
+
+/* A frame boundary and the number of the message that begins there. */
+struct gyre_mark {
+    uint64_t pos;
+    uint64_t seq;
+};
+
+/* layout.c: pure arithmetic and judgement */
+uint64_t gyre__data_size(uint64_t capacity);
+uint64_t gyre__ctrl_size(uint32_t seat_count);
+uint32_t gyre__max_size(uint64_t capacity);
+bool     gyre__name_is_good(const char *name);
+
+/* Checks options and fills in the defaults.  BAD_ARGUMENT with error->field. */
+enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
+                                          struct gyre_ring_options *checked, struct gyre_error *error);
+enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options *given,
+                                              struct gyre_consumer_options *checked,
+                                              struct gyre_error *error);
+
+/* The geometry of a new ring, without identity. */
+void gyre__geometry_from(const struct gyre_ring_options *options, struct gyre_geometry *geometry);
+
+/* Writes everything of a new object but its magic: `base` holds zeros. */
+void gyre__write_data(void *base, const struct gyre_geometry *geometry);
+void gyre__write_ctrl(void *base, const struct gyre_geometry *geometry);
+void gyre__write_magic(void *base, uint64_t magic);
+
+/*
+ * Judges foreign bytes: nothing outside [base, base + size) is read, each word once.  OK fills the
+ * geometry; NOT_FOUND: no magic yet; BAD_LAYOUT with error->field.
+ */
+enum gyre_status gyre__judge_data(const void *base, uint64_t size, struct gyre_geometry *geometry,
+                                  struct gyre_error *error);
+enum gyre_status gyre__judge_ctrl(const void *base, uint64_t size,
+                                  const struct gyre_geometry *geometry, struct gyre_error *error);
+
+/* A call that found a culprit among arguments, options or the fields of a map. */
+enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, const char *field);
+
+/* ring.c: open and close, shared by producers, consumers and inspection */
+enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
+                                   const struct gyre_ring_options *options, struct gyre_error *error);
+enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name, struct gyre_error *error);
+enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
+                                 struct gyre_error *error);
+void gyre__ring_bind(struct gyre_ring *ring);
+void gyre__ring_list(struct gyre_ring *ring);
+void gyre__ring_close(struct gyre_ring *ring);
+
+/* history.c: where frames begin */
+void gyre__mark_write(struct gyre_ring *ring, uint32_t idx, const struct gyre_mark *mark);
+bool gyre__mark_read(const struct gyre_ring *ring, uint32_t idx, struct gyre_mark *mark);
+
+/* The newest landmark and its index; the oldest one that is not overwritten; the last before `seq`. */
+bool gyre__mark_newest(const struct gyre_ring *ring, struct gyre_mark *mark, uint32_t *idx);
+bool gyre__mark_oldest(const struct gyre_ring *ring, struct gyre_mark *mark);
+bool gyre__mark_before(const struct gyre_ring *ring, uint64_t seq, struct gyre_mark *mark);
+
+/*
+ * Follows the frames from *mark until message `seq` or the end of what is published.  False: it met
+ * bytes that are no frame, because they were overwritten meanwhile or the ring is corrupt.
+ */
+bool gyre__mark_walk(const struct gyre_ring *ring, struct gyre_mark *mark, uint64_t seq);
+
+/* What the header word at `offset` says of a frame expected there. */
+enum gyre_frame { GYRE_FRAME_NONE, GYRE_FRAME_MESSAGE, GYRE_FRAME_PAD, GYRE_FRAME_BAD };
+enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyre_mark *at,
+                                  uint64_t *frame_size);
+
+/* producer.c */
+bool     gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
+uint64_t gyre__published_pos(const struct gyre_producer *producer);
+uint32_t gyre__count_consumers(const struct gyre_producer *producer);
+
+/* seat.c */
+
+/* Takes a seat (a tap needs none) and goes to the start position. */
+enum gyre_status gyre__seat_join(struct gyre_consumer *consumer,
+                                 const struct gyre_consumer_options *options,
+                                 struct gyre_error *error);
+void             gyre__seat_leave(struct gyre_consumer *consumer);
+
+/* Puts the cursor where `start` says.  False: the bytes there are no frames. */
+bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq);
+
+/* True if bytes at or after `pos` may have been overwritten. */
+bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
+
+/* consumer.c */
+
+/* True if there is something at the next position.  No system call, no side effect. */
+bool gyre__is_ready(const struct gyre_consumer *consumer);
+
+/* OK: peek has a message.  TIMEOUT: nothing to tell.  Anything else is what gyre_wait returns. */
+enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);
+
+/* wait.c: what both waiting sides share */
+#define GYRE_PAUSES_MAX 32u
+#define GYRE_SHORT_SLICE_NS UINT64_C(1000000)
+#define GYRE_LONG_SLICE_NS UINT64_C(100000000)
+
+bool     gyre__take_interrupt(struct gyre_ring *ring);
+void     gyre__let_settle(void);
+uint64_t gyre__slice_ns(uint32_t idx);
+
+static inline uint64_t gyre__sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* wake.c */
+void gyre__wake_all(struct gyre_producer *producer);
+
+/* Ends the fence mode of E3 once nobody is left who needs it. */
+void gyre__relax_fence(struct gyre_producer *producer);
+
+/* Rings the producer's bell, unless it is ringing already. */
+void gyre__ring_room(struct gyre_ring *ring);
+
+/* recover.c */
+
+/* Frees the seat if its holder is dead.  True if it is free now. */
+bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx);
+
+/* Takes the seat from a consumer that broke the rules. */
+void gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
+
+/* Finds the end of what earlier producers published, and continues there. */
+enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_error *error);
+
+/* True if the producer of `epoch` died and nobody has told this consumer yet.  A system call. */
+bool gyre__is_orphaned(const struct gyre_consumer *consumer, uint32_t epoch);
+
+static inline uint64_t gyre__seat_control(uint64_t generation, uint32_t kind, uint32_t state)
+{
+    return generation << GYRE_SEAT_GENERATION_SHIFT | (uint64_t)kind << GYRE_SEAT_KIND_SHIFT | state;
+}
+
+static inline uint32_t gyre__seat_state(uint64_t control)
+{
+    return (uint32_t)(control & GYRE_SEAT_STATE_MASK);
+}
+
+static inline uint32_t gyre__seat_kind(uint64_t control)
+{
+    return (uint32_t)(control >> GYRE_SEAT_KIND_SHIFT) & 0xffu;
+}
+
+/* The bit of a seat in the sleepers word. */
+static inline uint64_t gyre__sleeper_bit(uint32_t seat_idx)
+{
+    return UINT64_C(1) << (seat_idx % GYRE_SLEEPERS_PER_WORD);
+}
+
+#endif

@@ -1,0 +1,294 @@
+/*
+ * producer.c - the writer's seat: open and close, and the credit that lets it write.
+ *
+ * The producer writes freely up to limit_pos.  When that is used up, at least GYRE_LANDMARK_STEPS
+ * times a lap, it looks at the seats of the reliable consumers, announces what may be overwritten
+ * from now on (the horizon) and goes on.  Sleeping for room is in wait.c, deaths are in recover.c.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <gyre/atomic.h>
+
+/* The end of what consumers can see: the first claimed frame is still without its header. */
+uint64_t gyre__published_pos(const struct gyre_producer *producer)
+{
+    const struct gyre_fast_producer *fast = &producer->fast;
+
+    return fast->batch_header != 0 ? fast->batch_pos : fast->claim_pos;
+}
+
+static struct gyre_mark published_mark(const struct gyre_producer *producer)
+{
+    struct gyre_mark mark = {producer->fast.claim_pos, producer->fast.seq};
+
+    if (producer->fast.batch_header != 0) {
+        mark.pos = producer->fast.batch_pos;
+        mark.seq -= (uint32_t)mark.seq - (uint32_t)(producer->fast.batch_header >> 32);
+    }
+    return mark;
+}
+
+/*
+ * The smallest cursor of the reliable consumers, or `published` if there is none.  A cursor beyond
+ * what is published or off the grid is not one: that consumer loses its seat.  A cursor before the
+ * horizon is a joiner's that chose too late and will choose again (E5).
+ */
+static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t published, uint64_t horizon)
+{
+    struct gyre_ring *ring = &producer->ring;
+    uint64_t          lag_max = 0;
+
+    producer->slowest_idx = GYRE_NO_INDEX;
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        struct gyre_shared_seat *seat = &ring->seats[i];
+        uint64_t control = gyre_load_acquire_64(&seat->control);
+        uint64_t cursor;
+        if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE ||
+            gyre__seat_kind(control) != GYRE_RELIABLE)
+            continue;
+        cursor = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 */
+        if (gyre__pos_after(cursor, published) || (cursor & producer->fast.align_mask) != 0) {
+            gyre__evict(ring, i, control);
+        } else if (!gyre__pos_after(horizon, cursor) && published - cursor >= lag_max) {
+            lag_max = published - cursor;
+            producer->slowest_idx = i;
+        }
+    }
+    return published - lag_max;
+}
+
+/*
+ * Sets a landmark at the end of what is published, if the last one is far enough behind or about to
+ * be overwritten.  It is a frame boundary for good: a producer that dies leaves the next one there.
+ */
+static void set_landmark(struct gyre_producer *producer, uint64_t horizon)
+{
+    struct gyre_mark mark = published_mark(producer);
+    uint64_t         step = producer->ring.geometry.capacity / GYRE_LANDMARK_STEPS;
+
+    if (mark.pos - producer->mark_pos < step && !gyre__pos_after(horizon, producer->mark_pos))
+        return;
+    producer->mark_idx = (producer->mark_idx + 1) % GYRE_LANDMARK_COUNT;
+    producer->mark_pos = mark.pos;
+    gyre__mark_write(&producer->ring, producer->mark_idx, &mark);
+}
+
+/*
+ * Raises the limit to at least `need_pos` if the consumers allow it.  The horizon is announced before
+ * the seats are read for the second time, and a joiner stores its seat before it reads the horizon:
+ * one of the two sees the other (E5).
+ */
+static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
+{
+    struct gyre_shared_front *front = producer->ring.front;
+    uint64_t capacity = producer->fast.mask + 1;
+    uint64_t published = gyre__published_pos(producer);
+    uint64_t old_limit = producer->fast.limit_pos;
+    uint64_t want = producer->fast.claim_pos + capacity / GYRE_LANDMARK_STEPS;
+    uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity;
+    uint64_t again;
+
+    if (gyre__pos_after(need_pos, want))
+        want = need_pos;
+    if (gyre__pos_after(limit, want))
+        limit = want;
+    if (gyre__pos_after(need_pos, limit))
+        return false;
+    if (!gyre__pos_after(limit, old_limit))
+        return true;
+    set_landmark(producer, limit - capacity);
+    gyre_store_release_64(&front->horizon_pos, limit - capacity); /* E5 E7 */
+    gyre_fence_full();                                            /* E5 */
+    again = slowest_cursor(producer, published, old_limit - capacity) + capacity;
+    if (gyre__pos_after(limit, again)) { /* a newcomer: fall back to what it needs */
+        limit = again;
+        gyre_store_release_64(&front->horizon_pos, limit - capacity); /* E5 E7 */
+    }
+    producer->fast.limit_pos = limit;
+    gyre__relax_fence(producer);
+    return !gyre__pos_after(need_pos, limit);
+}
+
+/* Where a frame for `size` bytes would end, and where it would begin: behind padding, perhaps. */
+static uint64_t plan_frame(const struct gyre_producer *producer, uint32_t size, uint64_t *begin)
+{
+    const struct gyre_fast_producer *fast = &producer->fast;
+    uint64_t lap_end = (fast->claim_pos | fast->mask) + 1;
+    uint64_t frame = ((uint64_t)size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
+
+    *begin = gyre__pos_after(fast->claim_pos + frame, lap_end) ? lap_end : fast->claim_pos;
+    return *begin + frame;
+}
+
+bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos)
+{
+    uint64_t begin;
+
+    /* Behind the frame there is always room for the zero that ends the stream. */
+    *need_pos = plan_frame(producer, size, &begin) + producer->fast.align_mask + 1;
+    if (!gyre__pos_after(*need_pos, producer->fast.limit_pos) || refresh_credit(producer, *need_pos))
+        return true;
+    if (producer->slowest_idx == GYRE_NO_INDEX || sync_clock_now_ns() < producer->dead_check_ns)
+        return false;
+    producer->dead_check_ns = sync_clock_now_ns() + GYRE_DEAD_CHECK_NS;
+    return gyre__evict_if_dead(&producer->ring, producer->slowest_idx) &&
+           refresh_credit(producer, *need_pos);
+}
+
+/* Writes the header of a claimed frame, or withholds it if the frame is the batch's first. */
+static void put_header(struct gyre_fast_producer *fast, uint64_t pos, uint64_t header)
+{
+    if (fast->batch_header == 0) {
+        fast->batch_header = header;
+        fast->batch_pos = pos;
+    } else {
+        gyre_store_relaxed_64(gyre__header_at(fast->ring, pos & fast->mask), header);
+    }
+}
+
+void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
+{
+    struct gyre_fast_producer *fast = &producer->fast;
+    uint64_t align = fast->align_mask + 1;
+    uint64_t begin, end, need;
+
+    if (producer->ring.is_forked || size > gyre__max_size(fast->mask + 1))
+        return NULL;
+    if (!gyre__has_room(producer, size, &need))
+        return NULL;
+    end = plan_frame(producer, size, &begin);
+    if (begin != fast->claim_pos) {
+        uint64_t pad = begin - fast->claim_pos - GYRE_FRAME_HEADER_SIZE;
+        put_header(fast, fast->claim_pos,
+                   fast->seq << 32 | GYRE_FRAME_PUBLISHED | GYRE_FRAME_PADDING | pad);
+    }
+    put_header(fast, begin, fast->seq << 32 | GYRE_FRAME_PUBLISHED | size);
+    fast->seq++;
+    fast->claim_pos = end;
+    fast->lap_end_pos = (end | fast->mask) + 1;
+    if (!gyre__pos_after(fast->zero_pos, end)) {
+        gyre_store_relaxed_64(gyre__header_at(fast->ring, end & fast->mask), 0); /* for E1 */
+        fast->zero_pos = end + align;
+    }
+    fast->open_pos = fast->zero_pos - align;
+    if (gyre__pos_after(fast->open_pos, fast->lap_end_pos))
+        fast->open_pos = fast->lap_end_pos;
+    return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;
+}
+
+uint32_t gyre__count_consumers(const struct gyre_producer *producer)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++) {
+        uint64_t control = gyre_load_acquire_64(&producer->ring.seats[i].control);
+        count += gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+                 gyre__seat_kind(control) == GYRE_RELIABLE;
+    }
+    return count;
+}
+
+/* In a forked child: every claim takes the slow path, which refuses; every publish finds nothing. */
+static void forget_producer(struct gyre_ring *ring)
+{
+    struct gyre_producer *producer =
+        (void *)((unsigned char *)ring - offsetof(struct gyre_producer, ring));
+
+    producer->fast.open_pos = producer->fast.claim_pos;
+    producer->fast.batch_header = 0;
+}
+
+enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_options *options,
+                                    struct gyre_producer **producer, struct gyre_error *error)
+{
+    struct gyre_error        ignored;
+    struct gyre_ring_options checked;
+    struct gyre_producer    *made;
+    enum gyre_status         status;
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    if (producer == NULL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "producer");
+    if (!gyre__name_is_good(name))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
+    status = gyre__check_ring_options(options, &checked, error);
+    if (status != GYRE_OK)
+        return status;
+    made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
+    made->wait = checked.wait;
+    made->spin_ns = checked.spin_ns;
+    status = gyre__ring_obtain(&made->ring, name, &checked, error);
+    if (status == GYRE_OK) {
+        made->bells = calloc(made->ring.geometry.seat_count, sizeof(*made->bells));
+        status = made->bells == NULL ? sync_fail(error, GYRE_NO_MEMORY, 0, "calloc")
+                                     : gyre__take_over(made, error);
+        if (status != GYRE_OK) {
+            free(made->bells);
+            gyre__ring_close(&made->ring);
+        }
+    }
+    if (status != GYRE_OK) {
+        free(made);
+        return status;
+    }
+    made->ring.forget = forget_producer;
+    gyre__ring_list(&made->ring);
+    *producer = made;
+    return GYRE_OK;
+}
+
+void gyre_producer_close(struct gyre_producer *producer)
+{
+    struct gyre_shared_front *front;
+    struct gyre_mark          end;
+
+    if (producer == NULL)
+        return;
+    if (!producer->ring.is_forked) {
+        front = producer->ring.front;
+        end = published_mark(producer);
+        gyre_store_relaxed_64(&front->final_seq, end.seq);
+        gyre_store_relaxed_64(&front->final_pos, end.pos);          /* E9 */
+        gyre_store_release_32(&front->state, GYRE_RING_CLOSED);     /* E9 */
+        gyre__wake_all(producer);
+        sync_lease_drop(producer->ring.site, SYNC_ROLE_PRODUCER);
+    }
+    for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
+        sync_bell_close(&producer->bells[i]);
+    free(producer->bells);
+    gyre__ring_close(&producer->ring);
+    free(producer);
+}
+
+uint32_t gyre_producer_max_size(const struct gyre_producer *producer)
+{
+    return gyre__max_size(producer->ring.geometry.capacity);
+}
+
+uint64_t gyre_producer_seq(const struct gyre_producer *producer)
+{
+    return producer->fast.seq;
+}
+
+enum gyre_status gyre_send(struct gyre_producer *producer, const void *message, uint32_t size,
+                           uint64_t deadline_ns)
+{
+    void *payload;
+
+    while ((payload = gyre_claim(producer, size)) == NULL) {
+        enum gyre_status status = gyre_wait_room(producer, size, deadline_ns);
+        if (status != GYRE_OK)
+            return status;
+    }
+    if (size != 0)
+        memcpy(payload, message, size);
+    gyre_publish(producer);
+    return GYRE_OK;
+}

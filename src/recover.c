@@ -1,0 +1,73 @@
+/*
+ * recover.c - who died, and what must be put right.
+ *
+ * It decides by leases alone: no pid, no heartbeat, no time-out.  A process that is stopped is alive.
+ */
+#include "internal.h"
+
+#include <gyre/atomic.h>
+
+void gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
+{
+    uint64_t evicted = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_EVICTED;
+
+    (void)gyre_compare_exchange_64(&ring->seats[seat_idx].control, control, evicted);
+}
+
+bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx)
+{
+    struct gyre_shared_seat *seat = &ring->seats[seat_idx];
+    uint64_t control = gyre_load_acquire_64(&seat->control);
+    uint64_t freed = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+
+    if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE)
+        return true;
+    if (!sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(seat_idx)))
+        return false;
+    /* A joiner that takes the seat meanwhile changes the generation, and wins. */
+    (void)gyre_compare_exchange_64(&seat->control, control, freed);
+    return true;
+}
+
+enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_error *error)
+{
+    struct gyre_ring          *ring = &producer->ring;
+    struct gyre_shared_front  *front = ring->front;
+    struct gyre_fast_producer *fast = &producer->fast;
+    struct gyre_mark           end;
+
+    if (!gyre__mark_newest(ring, &end, &producer->mark_idx))
+        return gyre__blame(error, GYRE_CORRUPT, "landmarks");
+    producer->mark_pos = end.pos;
+    if (!gyre__mark_walk(ring, &end, UINT64_MAX))
+        return gyre__blame(error, GYRE_CORRUPT, "frames");
+    fast->ring = ring->bytes;
+    fast->mask = ring->geometry.capacity - 1;
+    fast->align_mask = ring->geometry.frame_align - 1;
+    fast->claim_pos = end.pos;
+    fast->seq = end.seq;
+    fast->zero_pos = end.pos + ring->geometry.frame_align;
+    fast->open_pos = end.pos; /* the first claim looks around */
+    fast->limit_pos = gyre_load_relaxed_64(&front->horizon_pos) + ring->geometry.capacity;
+    fast->lap_end_pos = (end.pos | fast->mask) + 1;
+    fast->sleepers = &ring->sleepers->mask;
+    if (fast->limit_pos - fast->zero_pos > ring->geometry.capacity)
+        return gyre__blame(error, GYRE_CORRUPT, "horizon_pos");
+    gyre_store_relaxed_64(&front->room_pos, 0);
+    gyre_store_relaxed_32(&front->fence_ack, 0);
+    gyre_store_relaxed_32(&front->producer_pid, sync_host_process_id());
+    gyre_store_relaxed_32(&front->is_registered, sync_barrier_register());
+    gyre_store_release_32(&front->epoch, gyre_load_relaxed_32(&front->epoch) + 1);
+    gyre_store_release_32(&front->state, GYRE_RING_ACTIVE); /* E9 */
+    gyre__wake_all(producer);
+    return GYRE_OK;
+}
+
+bool gyre__is_orphaned(const struct gyre_consumer *consumer, uint32_t epoch)
+{
+    const struct gyre_shared_front *front = consumer->ring.front;
+
+    return consumer->orphan_epoch != epoch && gyre_load_acquire_32(&front->epoch) == epoch &&
+           gyre_load_acquire_32(&front->state) == GYRE_RING_ACTIVE &&
+           sync_lease_is_free(consumer->ring.site, SYNC_ROLE_PRODUCER);
+}

@@ -1,0 +1,282 @@
+/*
+ * ring.c - create, attach, detach: how a process gets the two maps of a ring and lets go of them.
+ *
+ * It knows the order of creation (CTRL first, DATA's name last, magic last of all) and the list of
+ * open rings that a fork has to forget.  It knows neither who writes nor who reads.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#include <gyre/atomic.h>
+
+static struct gyre_ring *open_rings;
+
+uint64_t gyre_now_ns(void)
+{
+    return sync_clock_now_ns();
+}
+
+/* The child of a fork shares no lease with its parent and must not store into the parent's ring. */
+static void forget_all(void)
+{
+    for (struct gyre_ring *ring = open_rings; ring != NULL; ring = ring->next) {
+        ring->is_forked = true;
+        ring->forget(ring);
+        sync_site_abandon(ring->site);
+    }
+}
+
+void gyre__ring_list(struct gyre_ring *ring)
+{
+    sync_host_lock();
+    sync_host_on_fork(forget_all);
+    ring->previous = NULL;
+    ring->next = open_rings;
+    if (open_rings != NULL)
+        open_rings->previous = ring;
+    open_rings = ring;
+    ring->is_listed = true;
+    sync_host_unlock();
+}
+
+static void unlist(struct gyre_ring *ring)
+{
+    sync_host_lock();
+    if (ring->previous != NULL)
+        ring->previous->next = ring->next;
+    else
+        open_rings = ring->next;
+    if (ring->next != NULL)
+        ring->next->previous = ring->previous;
+    ring->is_listed = false;
+    sync_host_unlock();
+}
+
+void gyre__ring_bind(struct gyre_ring *ring)
+{
+    unsigned char *data = ring->data.base;
+    unsigned char *ctrl = ring->ctrl.base;
+
+    ring->front = (void *)(data + GYRE_FRONT_OFF);
+    ring->landmarks = (void *)(data + GYRE_LANDMARKS_OFF);
+    ring->bytes = data + GYRE_RING_OFF;
+    if (ctrl != NULL) {
+        ring->sleepers = (void *)(ctrl + GYRE_SLEEPERS_OFF);
+        ring->room = (void *)(ctrl + GYRE_ROOM_OFF);
+        ring->seats = (void *)(ctrl + GYRE_SEATS_OFF);
+    }
+}
+
+void gyre__ring_close(struct gyre_ring *ring)
+{
+    if (ring->is_listed)
+        unlist(ring);
+    sync_bell_close(&ring->room_bell);
+    sync_map_close(&ring->ctrl);
+    sync_map_close(&ring->data);
+    if (ring->is_attached && !ring->is_forked)
+        sync_site_leave(ring->site, (ring->geometry.options & GYRE_OPTION_KEEP) != 0);
+    sync_site_close(ring->site);
+    ring->site = NULL;
+}
+
+/* A ring that exists must be what the caller asked for, where the caller asked. */
+static enum gyre_status compare_options(const struct gyre_geometry     *there,
+                                        const struct gyre_ring_options *asked,
+                                        struct gyre_error              *error)
+{
+    if (asked->capacity != 0 && asked->capacity != there->capacity)
+        return gyre__blame(error, GYRE_EXISTS, "capacity");
+    if (asked->frame_align != 0 && asked->frame_align != there->frame_align)
+        return gyre__blame(error, GYRE_EXISTS, "frame_align");
+    if (asked->seat_count != 0 && asked->seat_count != there->seat_count)
+        return gyre__blame(error, GYRE_EXISTS, "seat_count");
+    if ((asked->flags & ~there->options) != 0)
+        return gyre__blame(error, GYRE_EXISTS, "flags");
+    return GYRE_OK;
+}
+
+/*
+ * DATA: taken as it is, or made.  On Windows a creator that died may have left an object without
+ * magic (somebody else held it open); we hold the site's lock, so it is ours to build anew.
+ */
+static enum gyre_status obtain_data(struct gyre_ring *ring, const struct gyre_ring_options *options,
+                                    bool *is_new, struct gyre_error *error)
+{
+    struct gyre_geometry geometry;
+    enum gyre_status     status;
+    uint64_t             size;
+
+    gyre__geometry_from(options, &geometry);
+    size = gyre__data_size(geometry.capacity);
+    status = sync_map_obtain(ring->site, SYNC_DATA, size, &ring->data, is_new, error);
+    if (status != GYRE_OK)
+        return status;
+    if (!*is_new) {
+        status = gyre__judge_data(ring->data.base, ring->data.size, &ring->geometry, error);
+        if (status == GYRE_OK)
+            return compare_options(&ring->geometry, options, error);
+        if (status != GYRE_NOT_FOUND)
+            return status;
+        if (ring->data.size < size)
+            return gyre__blame(error, GYRE_BAD_LAYOUT, "size");
+        memset(ring->data.base, 0, GYRE_RING_OFF);
+        memset((unsigned char *)ring->data.base + GYRE_RING_OFF, 0, (size_t)geometry.capacity);
+        *is_new = true;
+    }
+    status = sync_host_random(geometry.ring_id, error);
+    if (status != GYRE_OK)
+        return status;
+    geometry.created_ns = sync_clock_wall_ns();
+    gyre__write_data(ring->data.base, &geometry);
+    ring->geometry = geometry;
+    return GYRE_OK;
+}
+
+/*
+ * CTRL: taken as it is, or made.  It holds nothing that its members cannot say again, so a ring that
+ * lost it with its last member (Windows) or in a creator's death (Linux) gets a new one.
+ */
+static enum gyre_status obtain_ctrl(struct gyre_ring *ring, bool is_data_new, struct gyre_error *error)
+{
+    uint64_t         size = gyre__ctrl_size(ring->geometry.seat_count);
+    bool             is_new = false;
+    enum gyre_status status;
+
+    status = sync_site_identify(ring->site, ring->geometry.ring_id, error);
+    if (status == GYRE_OK)
+        status = sync_map_obtain(ring->site, SYNC_CTRL, size, &ring->ctrl, &is_new, error);
+    if (status != GYRE_OK)
+        return status;
+    if (!is_new && is_data_new && ring->ctrl.size >= size) {
+        memset(ring->ctrl.base, 0, (size_t)size); /* left by a creator that died before DATA */
+        is_new = true;
+    }
+    if (is_new) {
+        gyre__write_ctrl(ring->ctrl.base, &ring->geometry);
+        gyre__write_magic(ring->ctrl.base, GYRE_CTRL_MAGIC);
+        status = sync_map_publish(ring->site, SYNC_CTRL, &ring->ctrl, error);
+        if (status != GYRE_OK)
+            return status;
+    }
+    return gyre__judge_ctrl(ring->ctrl.base, ring->ctrl.size, &ring->geometry, error);
+}
+
+/* With the site locked: both maps, named, complete, and this handle among those that hold them. */
+static enum gyre_status obtain_locked(struct gyre_ring *ring, const struct gyre_ring_options *options,
+                                      struct gyre_error *error)
+{
+    bool             is_new = false;
+    enum gyre_status status = obtain_data(ring, options, &is_new, error);
+
+    if (status == GYRE_OK)
+        status = obtain_ctrl(ring, is_new, error);
+    if (status != GYRE_OK)
+        return status;
+    if (is_new) {
+        gyre__write_magic(ring->data.base, GYRE_DATA_MAGIC);
+        status = sync_map_publish(ring->site, SYNC_DATA, &ring->data, error);
+        if (status != GYRE_OK)
+            return status;
+    }
+    status = sync_site_attach(ring->site, error);
+    ring->is_attached = status == GYRE_OK;
+    return status;
+}
+
+enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
+                                   const struct gyre_ring_options *options, struct gyre_error *error)
+{
+    enum gyre_status status;
+
+    status = sync_site_open(name, SYNC_SITE_CREATE, &ring->site, error);
+    if (status != GYRE_OK)
+        return status;
+    status = sync_site_lock(ring->site, error);
+    if (status == GYRE_OK) {
+        status = obtain_locked(ring, options, error);
+        if (status == GYRE_OK)
+            status = sync_lease_take(ring->site, SYNC_ROLE_PRODUCER, error);
+        sync_site_unlock(ring->site);
+    }
+    if (status == GYRE_OK) {
+        gyre__ring_bind(ring);
+        status = sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
+    }
+    if (status != GYRE_OK) {
+        /* Leaves nothing behind of a ring that did not come to be. */
+        if (!ring->is_attached && ring->site != NULL)
+            sync_site_discard(ring->site);
+        gyre__ring_close(ring);
+    }
+    return status;
+}
+
+static enum gyre_status join_locked(struct gyre_ring *ring, struct gyre_error *error)
+{
+    enum gyre_status status = sync_map_open(ring->site, SYNC_DATA, false, &ring->data, error);
+
+    if (status == GYRE_OK)
+        status = gyre__judge_data(ring->data.base, ring->data.size, &ring->geometry, error);
+    if (status == GYRE_OK)
+        status = sync_site_identify(ring->site, ring->geometry.ring_id, error);
+    if (status == GYRE_OK)
+        status = sync_map_open(ring->site, SYNC_CTRL, true, &ring->ctrl, error);
+    if (status == GYRE_OK)
+        status = gyre__judge_ctrl(ring->ctrl.base, ring->ctrl.size, &ring->geometry, error);
+    if (status != GYRE_OK)
+        return status;
+    status = sync_site_attach(ring->site, error);
+    ring->is_attached = status == GYRE_OK;
+    return status;
+}
+
+enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name, struct gyre_error *error)
+{
+    enum gyre_status status;
+
+    status = sync_site_open(name, SYNC_SITE_JOIN, &ring->site, error);
+    if (status != GYRE_OK)
+        return status;
+    status = sync_site_lock(ring->site, error);
+    if (status == GYRE_OK) {
+        status = join_locked(ring, error);
+        sync_site_unlock(ring->site);
+    }
+    if (status == GYRE_OK) {
+        gyre__ring_bind(ring);
+        status = sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
+    }
+    if (status != GYRE_OK)
+        gyre__ring_close(ring);
+    return status;
+}
+
+enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
+                                 struct gyre_error *error)
+{
+    enum gyre_status status;
+
+    status = sync_site_open(name, SYNC_SITE_LOOK, &ring->site, error);
+    if (status != GYRE_OK)
+        return status;
+    status = sync_map_open(ring->site, SYNC_DATA, false, &ring->data, error);
+    if (status == GYRE_OK)
+        status = gyre__judge_data(ring->data.base, ring->data.size, &ring->geometry, error);
+    if (status == GYRE_OK)
+        status = sync_site_identify(ring->site, ring->geometry.ring_id, error);
+    if (status == GYRE_OK && with_ctrl) {
+        /* Without members Windows keeps DATA only while a tap holds it: a ring without seats. */
+        status = sync_map_open(ring->site, SYNC_CTRL, false, &ring->ctrl, error);
+        if (status == GYRE_OK)
+            status = gyre__judge_ctrl(ring->ctrl.base, ring->ctrl.size, &ring->geometry, error);
+        else if (status == GYRE_NOT_FOUND)
+            status = GYRE_OK;
+    }
+    if (status == GYRE_OK)
+        gyre__ring_bind(ring);
+    else
+        gyre__ring_close(ring);
+    return status;
+}

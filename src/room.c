@@ -1,0 +1,153 @@
+/*
+ * room.c - the producer waits: for room (E6) and for consumers.
+ *
+ * The schemes that make sure that the other side knows are told in wait.c.
+ */
+#include "internal.h"
+
+#include <gyre/atomic.h>
+
+/* True if the remote barrier of E6 reaches every consumer that holds us back. */
+static bool all_registered(const struct gyre_ring *ring)
+{
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        const struct gyre_shared_seat *seat = &ring->seats[i];
+        if (gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ACTIVE &&
+            gyre_load_relaxed_32(&seat->is_registered) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Says what cursor the producer waits for, and makes sure that releases know (E6). */
+static uint64_t announce_block(struct gyre_producer *producer, uint64_t room_pos, uint32_t slice_idx)
+{
+    struct gyre_ring *ring = &producer->ring;
+
+    sync_bell_clear(&ring->room_bell);
+    gyre_store_relaxed_32(&ring->room->bell, 0);
+    gyre_store_release_64(&ring->front->room_pos, room_pos); /* E6 */
+    gyre_fence_full();                                       /* E6 */
+    if (!sync_barrier_exists()) {
+        gyre__let_settle();
+        return gyre__slice_ns(slice_idx);
+    }
+    return all_registered(ring) && sync_barrier_remote() ? GYRE_LONG_SLICE_NS : GYRE_SHORT_SLICE_NS; /* E6 */
+}
+
+/* What a wait of the producer is for: `is_met` looks, without a system call. */
+struct producer_wait {
+    bool (*is_met)(struct gyre_producer *producer, uint32_t wanted, uint64_t *need_pos);
+    uint32_t wanted;
+};
+
+static bool has_consumers(struct gyre_producer *producer, uint32_t wanted, uint64_t *need_pos)
+{
+    *need_pos = producer->fast.claim_pos + 1;
+    producer->slowest_idx = GYRE_NO_INDEX;
+    return gyre__count_consumers(producer) >= wanted;
+}
+
+/*
+ * The cursor to wait for.  A quarter of the ring beyond what is needed, so that a consumer that goes
+ * on reading does not wake us for each message; a consumer that goes to sleep rings in any case.
+ */
+static uint64_t room_target(const struct gyre_producer *producer, uint64_t need_pos)
+{
+    uint64_t capacity = producer->ring.geometry.capacity;
+    uint64_t target = need_pos - capacity + capacity / 4;
+    uint64_t published = gyre__published_pos(producer);
+
+    if (gyre__pos_after(target, published))
+        target = published;
+    return target != 0 ? target : 1;
+}
+
+static bool spin_met(struct gyre_producer *producer, const struct producer_wait *wait,
+                     uint64_t until_ns)
+{
+    uint64_t need_pos;
+    uint32_t pauses = 1;
+
+    do {
+        if (wait->is_met(producer, wait->wanted, &need_pos))
+            return true;
+        for (uint32_t i = 0; i < pauses; i++)
+            gyre_pause();
+        if (pauses < GYRE_PAUSES_MAX)
+            pauses++;
+        if (gyre_load_relaxed_32(&producer->ring.is_interrupted) != 0)
+            return false;
+    } while (sync_clock_now_ns() < until_ns);
+    return false;
+}
+
+/* One sleep of the producer. */
+static bool block_once(struct gyre_producer *producer, const struct producer_wait *wait,
+                       uint32_t slice_idx, uint64_t deadline_ns)
+{
+    struct gyre_ring *ring = &producer->ring;
+    uint64_t          need_pos, slice;
+    bool              is_met = wait->is_met(producer, wait->wanted, &need_pos);
+
+    if (is_met)
+        return true;
+    slice = announce_block(producer, room_target(producer, need_pos), slice_idx);
+    is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
+    if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
+        uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
+        uint32_t idx = producer->slowest_idx;
+        uint32_t peer = idx == GYRE_NO_INDEX ? SYNC_ROLE_NONE : SYNC_ROLE_SEAT(idx);
+        if (sync_bell_wait(&ring->room_bell, ring->site, peer, until) == SYNC_PEER_GONE)
+            (void)gyre__evict_if_dead(ring, idx);
+    }
+    gyre_store_relaxed_64(&ring->front->room_pos, 0);
+    return is_met || wait->is_met(producer, wait->wanted, &need_pos);
+}
+
+static enum gyre_status wait_met(struct gyre_producer *producer, const struct producer_wait *wait,
+                                 uint64_t deadline_ns)
+{
+    uint64_t need_pos;
+    bool     is_met = wait->is_met(producer, wait->wanted, &need_pos);
+
+    for (uint32_t slice_idx = 0; !is_met; slice_idx++) {
+        uint64_t now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
+        if (gyre__take_interrupt(&producer->ring))
+            return GYRE_INTERRUPTED;
+        if (now >= deadline_ns)
+            return GYRE_TIMEOUT;
+        is_met = producer->wait != GYRE_WAIT_SLEEP &&
+                 spin_met(producer, wait, gyre__sooner(deadline_ns, now + producer->spin_ns));
+        if (!is_met && producer->wait != GYRE_WAIT_SPIN)
+            is_met = block_once(producer, wait, slice_idx, deadline_ns);
+    }
+    return GYRE_OK;
+}
+
+enum gyre_status gyre_wait_room(struct gyre_producer *producer, uint32_t size, uint64_t deadline_ns)
+{
+    const struct producer_wait wait = {gyre__has_room, size};
+
+    if (producer->ring.is_forked)
+        return GYRE_FORKED;
+    if (size > gyre_producer_max_size(producer))
+        return GYRE_TOO_LARGE;
+    return wait_met(producer, &wait, deadline_ns);
+}
+
+enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer, uint32_t count,
+                                              uint64_t deadline_ns)
+{
+    const struct producer_wait wait = {has_consumers, count};
+
+    if (producer->ring.is_forked)
+        return GYRE_FORKED;
+    return wait_met(producer, &wait, deadline_ns);
+}
+
+void gyre_producer_interrupt(struct gyre_producer *producer)
+{
+    (void)gyre_exchange_32(&producer->ring.is_interrupted, 1);
+    sync_bell_ring(&producer->ring.room_bell);
+}

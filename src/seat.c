@@ -1,0 +1,175 @@
+/*
+ * seat.c - take a seat and give it back; the start position.
+ *
+ * It knows the joining half of edge E5: whoever joins while the producer runs is never overrun.
+ */
+#include "internal.h"
+
+#include <gyre/atomic.h>
+
+#define START_TRIES 1000 /* each fails only if the producer wrote a sixteenth of a lap meanwhile */
+
+static void set_cursor(struct gyre_consumer *consumer, const struct gyre_mark *mark)
+{
+    struct gyre_fast_consumer *fast = &consumer->fast;
+
+    fast->peek_pos = mark->pos;
+    fast->peek_seq = mark->seq;
+    fast->held_pos = mark->pos;
+    fast->held_seq = mark->seq;
+    gyre_store_release_64(fast->released_pos, mark->pos); /* E2 E5 E6 */
+}
+
+bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
+{
+    return gyre__pos_after(gyre_load_relaxed_64(consumer->fast.horizon_pos), pos); /* E5 E7 */
+}
+
+/*
+ * Puts the cursor on a landmark and, for a reliable consumer, makes the producer respect it: the seat
+ * is stored before the horizon is read (E5).  False: overwritten meanwhile, choose again.
+ */
+static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
+{
+    set_cursor(consumer, mark);
+    if (consumer->seat != NULL) {
+        uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+        (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E5 */
+    }
+    gyre_fence_full(); /* E5 */
+    return !gyre__is_overwritten(consumer, mark->pos);
+}
+
+/* From where to look for the start: the landmark nearest before it. */
+static bool find_landmark(const struct gyre_ring *ring, enum gyre_start start, uint64_t seq,
+                          struct gyre_mark *mark)
+{
+    uint32_t idx;
+
+    switch (start) {
+    case GYRE_START_NEWEST:
+        return gyre__mark_newest(ring, mark, &idx);
+    case GYRE_START_SEQ:
+        return gyre__mark_before(ring, seq, mark);
+    case GYRE_START_OLDEST:
+        break;
+    }
+    return gyre__mark_oldest(ring, mark);
+}
+
+/* Goes to the start position.  False: the bytes there are no frames, however often one looks. */
+bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq)
+{
+    for (uint32_t i = 0; i < START_TRIES; i++) {
+        struct gyre_mark mark;
+        if (!find_landmark(&consumer->ring, start, seq, &mark) || !settle(consumer, &mark))
+            continue;
+        if (start == GYRE_START_OLDEST)
+            return true;
+        if (start == GYRE_START_SEQ && seq < mark.seq)
+            return true; /* gone already: the oldest, and a gap to be told */
+        if (!gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX))
+            continue;
+        gyre_fence_acquire(); /* E7 */
+        if (gyre__is_overwritten(consumer, consumer->fast.held_pos))
+            continue;
+        set_cursor(consumer, &mark);
+        return true;
+    }
+    return false;
+}
+
+/* Free seats first, then those whose holders died. */
+static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_error *error)
+{
+    struct gyre_ring *ring = &consumer->ring;
+
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+            struct gyre_shared_seat *seat = &ring->seats[i];
+            uint64_t control = gyre_load_acquire_64(&seat->control);
+            bool     is_free = gyre__seat_state(control) == GYRE_SEAT_FREE;
+            enum gyre_status status;
+            if (is_free != (pass == 0))
+                continue;
+            status = sync_lease_take(ring->site, SYNC_ROLE_SEAT(i), error);
+            if (status == GYRE_BUSY)
+                continue;
+            if (status != GYRE_OK)
+                return status;
+            consumer->seat = seat;
+            consumer->seat_idx = i;
+            control = gyre_load_acquire_64(&seat->control) >> GYRE_SEAT_GENERATION_SHIFT;
+            consumer->control =
+                gyre__seat_control((uint32_t)(control + 1), consumer->kind, GYRE_SEAT_ACTIVE);
+            return GYRE_OK;
+        }
+    }
+    return gyre__blame(error, GYRE_NO_SEAT, "seat_count");
+}
+
+/* A dead holder's state ends here; the seat stays FREE until the cursor is set. */
+static void clear_seat(struct gyre_consumer *consumer)
+{
+    struct gyre_shared_seat *seat = consumer->seat;
+    uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+
+    gyre_store_release_64(&seat->control, idle);
+    gyre_store_relaxed_32(&seat->is_registered, sync_barrier_register());
+    gyre_store_relaxed_32(&seat->needs_fence, 0);
+    gyre_store_relaxed_32(&seat->pid, sync_host_process_id());
+    gyre_store_relaxed_64(&seat->lost_count, 0);
+    gyre_store_relaxed_64(&seat->sleep_count, 0);
+    gyre_store_relaxed_64(&seat->missed_count, 0);
+}
+
+enum gyre_status gyre__seat_join(struct gyre_consumer *consumer,
+                                 const struct gyre_consumer_options *options,
+                                 struct gyre_error *error)
+{
+    struct gyre_ring          *ring = &consumer->ring;
+    struct gyre_fast_consumer *fast = &consumer->fast;
+    enum gyre_status           status;
+
+    fast->ring = ring->bytes;
+    fast->mask = ring->geometry.capacity - 1;
+    fast->align_mask = ring->geometry.frame_align - 1;
+    fast->is_lossy = consumer->kind != GYRE_RELIABLE;
+    fast->horizon_pos = &ring->front->horizon_pos;
+    fast->room_pos = &ring->front->room_pos;
+    fast->released_pos = &consumer->own_released_pos;
+    if (consumer->kind != GYRE_TAP) {
+        status = take_seat(consumer, error);
+        if (status != GYRE_OK)
+            return status;
+        clear_seat(consumer);
+        fast->released_pos = &consumer->seat->released_pos;
+        status = sync_bell_open(ring->site, SYNC_BELL_SEAT(consumer->seat_idx), &consumer->seat->bell,
+                                &consumer->bell, error);
+        if (status != GYRE_OK)
+            return status;
+    } else {
+        fast->room_pos = &consumer->own_header; /* zero: a tap frees nobody's room */
+    }
+    if (!gyre__seat_go_to(consumer, options->start, options->start_seq))
+        return gyre__blame(error, GYRE_CORRUPT, "landmarks");
+    if (options->start == GYRE_START_SEQ && fast->peek_seq != options->start_seq) {
+        if (options->start_seq > fast->peek_seq)
+            return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
+        consumer->gap_pending = fast->peek_seq - options->start_seq;
+    }
+    if (consumer->seat != NULL)
+        gyre__ring_room(ring); /* the producer may wait for consumers */
+    return GYRE_OK;
+}
+
+void gyre__seat_leave(struct gyre_consumer *consumer)
+{
+    struct gyre_shared_seat *seat = consumer->seat;
+    uint64_t freed = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+
+    gyre_store_release_64(&seat->control, freed);
+    gyre_and_64(&consumer->ring.sleepers->mask, ~gyre__sleeper_bit(consumer->seat_idx));
+    sync_lease_drop(consumer->ring.site, SYNC_ROLE_SEAT(consumer->seat_idx));
+    gyre__ring_room(&consumer->ring); /* the producer may wait for our cursor */
+}

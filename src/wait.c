@@ -1,0 +1,196 @@
+/*
+ * wait.c - a consumer spins, then sleeps.
+ *
+ * It knows the schemes behind edges E3 and E6, that is, how a side that is about to sleep makes sure
+ * that the other side, which fences nothing, sees it or is seen by it:
+ *
+ *   remote barrier   Linux.  Say it, make every registered process execute a fence, look again.  If
+ *                    the other side's store was still buffered, it is visible now; if its load comes
+ *                    later, it sees what we said.
+ *   fence mode       Linux where the call is refused.  A sticky bit in the sleepers word makes the
+ *                    producer fence at every publish; until it says that it does (fence_ack), sleeps
+ *                    are short.
+ *   slices           Windows, which has no such barrier across processes.  Say it, spin 2 us and at
+ *                    least 64 pauses, look again, sleep 2, 16, 128, 1000 ms, never for ever: no store
+ *                    stays in a buffer that long.
+ *
+ * Each sleep that ends by its slice although there is data is counted in the seat: the proof that a
+ * scheme works is that this count stays zero.
+ */
+#include "internal.h"
+
+#include <gyre/atomic.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define SETTLE_NS UINT64_C(2000)
+#define SETTLE_PAUSES 64u
+#define TAP_SLICE_MIN_NS UINT64_C(50000)
+#define TAP_SLICES 8u /* 50 us doubled seven times: 6.4 ms */
+
+static const uint64_t slices_ns[] = {2 * NS_PER_MS, 16 * NS_PER_MS, 128 * NS_PER_MS,
+                                     1000 * NS_PER_MS};
+
+bool gyre__take_interrupt(struct gyre_ring *ring)
+{
+    return gyre_load_relaxed_32(&ring->is_interrupted) != 0 &&
+           gyre_exchange_32(&ring->is_interrupted, 0) != 0;
+}
+
+/* Lets every store of this CPU reach memory, by all we know, where no barrier can be asked for. */
+void gyre__let_settle(void)
+{
+    uint64_t until = sync_clock_now_ns() + SETTLE_NS;
+
+    for (uint32_t i = 0; i < SETTLE_PAUSES || sync_clock_now_ns() < until; i++)
+        gyre_pause();
+}
+
+uint64_t gyre__slice_ns(uint32_t idx)
+{
+    uint32_t last = (uint32_t)(sizeof(slices_ns) / sizeof(slices_ns[0])) - 1;
+
+    return slices_ns[idx < last ? idx : last];
+}
+
+/*
+ * Says that this consumer is about to sleep and makes sure that the producer knows (E3).  Returns how
+ * long the sleep may be: the schemes of the room comment.
+ */
+static uint64_t announce_sleep(struct gyre_consumer *consumer)
+{
+    struct gyre_ring *ring = &consumer->ring;
+
+    sync_bell_clear(&consumer->bell);
+    gyre_or_64(&ring->sleepers->mask, gyre__sleeper_bit(consumer->seat_idx)); /* E3 */
+    if (!sync_barrier_exists()) {
+        gyre__let_settle();
+        return gyre__slice_ns(consumer->slice_idx++);
+    }
+    if (gyre_load_acquire_32(&ring->front->is_registered) != 0 && sync_barrier_remote()) /* E3 */
+        return GYRE_LONG_SLICE_NS;
+    gyre_store_release_32(&consumer->seat->needs_fence, 1);
+    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
+    return gyre_load_acquire_32(&ring->front->fence_ack) != 0 ? GYRE_LONG_SLICE_NS : GYRE_SHORT_SLICE_NS;
+}
+
+static void add_one(uint64_t *counter)
+{
+    gyre_store_relaxed_64(counter, gyre_load_relaxed_64(counter) + 1);
+}
+
+/* One sleep.  True if the producer was found dead. */
+static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
+{
+    struct gyre_ring *ring = &consumer->ring;
+    uint32_t          epoch = gyre_load_acquire_32(&ring->front->epoch);
+    uint32_t          peer = SYNC_ROLE_NONE;
+    uint64_t          bit = gyre__sleeper_bit(consumer->seat_idx);
+    uint64_t          slice = announce_sleep(consumer);
+    enum sync_wake    woken = SYNC_RUNG;
+
+    if (gyre_load_acquire_32(&ring->front->state) == GYRE_RING_ACTIVE &&
+        consumer->orphan_epoch != epoch)
+        peer = SYNC_ROLE_PRODUCER;
+    if (gyre_load_relaxed_64(consumer->fast.room_pos) != 0)
+        gyre__ring_room(ring); /* all we will free is free: the producer may have hoped for more */
+    if (!gyre__is_ready(consumer) && gyre_load_relaxed_32(&ring->is_interrupted) == 0) { /* E3 */
+        uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
+        add_one(&consumer->seat->sleep_count);
+        woken = sync_bell_wait(&consumer->bell, ring->site, peer, until);
+        if (woken == SYNC_TIMED_OUT && gyre__is_ready(consumer))
+            add_one(&consumer->seat->missed_count);
+    }
+    if ((gyre_load_relaxed_64(&ring->sleepers->mask) & bit) != 0)
+        gyre_and_64(&ring->sleepers->mask, ~bit);
+    return woken == SYNC_PEER_GONE;
+}
+
+/* A tap cannot be woken: it sleeps by the clock, longer each time.  True as above. */
+static bool sleep_by_timer(struct gyre_consumer *consumer, uint64_t deadline_ns)
+{
+    uint32_t doublings = consumer->slice_idx < TAP_SLICES ? consumer->slice_idx : TAP_SLICES - 1;
+    uint64_t until = sync_clock_now_ns() + (TAP_SLICE_MIN_NS << doublings);
+
+    sync_clock_sleep_until(gyre__sooner(deadline_ns, until));
+    consumer->slice_idx++;
+    if (consumer->slice_idx % 16 != 0)
+        return false;
+    return gyre__is_orphaned(consumer, gyre_load_acquire_32(&consumer->ring.front->epoch));
+}
+
+/*
+ * Polls until there is something to tell or the time is up.  The pauses between two looks grow: a
+ * reader that looks again at once steals the line from a producer in mid-write.
+ */
+static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_ns)
+{
+    uint32_t pauses = 1;
+
+    do {
+        for (uint32_t look = 0; look < 32; look++) {
+            if (gyre__is_ready(consumer))
+                return gyre__consumer_poll(consumer);
+            for (uint32_t i = 0; i < pauses; i++)
+                gyre_pause();
+            if (pauses < GYRE_PAUSES_MAX)
+                pauses++;
+        }
+        if (gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0)
+            break;
+    } while (sync_clock_now_ns() < until_ns);
+    return gyre__consumer_poll(consumer);
+}
+
+static bool pause_or_sleep(struct gyre_consumer *consumer, uint64_t deadline_ns)
+{
+    if (consumer->wait == GYRE_WAIT_SPIN)
+        return gyre__is_orphaned(consumer, gyre_load_acquire_32(&consumer->ring.front->epoch));
+    if (consumer->kind == GYRE_TAP)
+        return sleep_by_timer(consumer, deadline_ns);
+    return sleep_on_bell(consumer, deadline_ns);
+}
+
+/* The producer of `epoch` is dead and stores nothing any more: what it published comes first. */
+static enum gyre_status tell_death(struct gyre_consumer *consumer, uint32_t epoch)
+{
+    enum gyre_status status = gyre__consumer_poll(consumer);
+
+    if (status != GYRE_TIMEOUT || !gyre__is_orphaned(consumer, epoch))
+        return status;
+    consumer->orphan_epoch = epoch;
+    return GYRE_ORPHANED;
+}
+
+enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
+{
+    enum gyre_status status = gyre__consumer_poll(consumer);
+    uint64_t         spin_ns = consumer->spin_ns;
+    uint64_t         now;
+
+    consumer->slice_idx = 0;
+    if (consumer->wait == GYRE_WAIT_SPIN)
+        spin_ns = GYRE_PEER_CHECK_NS;
+    while (status == GYRE_TIMEOUT) {
+        uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch);
+        now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
+        if (now >= deadline_ns)
+            return GYRE_TIMEOUT;
+        if (consumer->wait != GYRE_WAIT_SLEEP) {
+            status = spin_for(consumer, gyre__sooner(deadline_ns, now + spin_ns));
+            if (status != GYRE_TIMEOUT)
+                break;
+        }
+        if (pause_or_sleep(consumer, deadline_ns))
+            status = tell_death(consumer, epoch);
+        else
+            status = gyre__consumer_poll(consumer);
+    }
+    return status;
+}
+
+void gyre_consumer_interrupt(struct gyre_consumer *consumer)
+{
+    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1);
+    if (consumer->bell.word != NULL)
+        sync_bell_ring(&consumer->bell);
+}

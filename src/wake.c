@@ -1,0 +1,93 @@
+/*
+ * wake.c - wake those who sleep: the waking half of edges E3 and E6.
+ *
+ * The schemes are told in wait.c.
+ */
+#include "internal.h"
+
+#include <gyre/atomic.h>
+
+void gyre__ring_room(struct gyre_ring *ring)
+{
+    uint32_t *word = &ring->room->bell;
+
+    /* One ring is enough until the producer clears the word before its next sleep. */
+    if (gyre_load_relaxed_32(word) == 0 && gyre_exchange_32(word, 1) == 0)
+        sync_bell_ring(&ring->room_bell);
+}
+
+void gyre__room_freed(struct gyre_consumer *consumer)
+{
+    gyre__ring_room(&consumer->ring);
+}
+
+static void ring_seat(struct gyre_producer *producer, uint32_t idx)
+{
+    struct gyre_shared_seat *seat = &producer->ring.seats[idx];
+    struct gyre_error        ignored = {GYRE_OK, 0, NULL, NULL};
+
+    if (gyre__seat_state(gyre_load_acquire_64(&seat->control)) != GYRE_SEAT_ACTIVE)
+        return;
+    if (producer->bells[idx].word == NULL &&
+        sync_bell_open(producer->ring.site, SYNC_BELL_SEAT(idx), &seat->bell, &producer->bells[idx],
+                       &ignored) != GYRE_OK)
+        return; /* out of handles: the sleeper's slice ends its sleep */
+    sync_bell_ring(&producer->bells[idx]);
+}
+
+void gyre__wake_sleepers(struct gyre_producer *producer)
+{
+    struct gyre_ring *ring = &producer->ring;
+    uint64_t          mask = gyre_load_relaxed_64(&ring->sleepers->mask); /* E3 */
+
+    if ((mask & GYRE_SLEEPERS_FENCE) != 0) {
+        gyre_fence_full(); /* E3, the fence mode */
+        gyre_store_release_32(&ring->front->fence_ack, 1);
+        mask = gyre_load_relaxed_64(&ring->sleepers->mask); /* E3 */
+    }
+    if ((mask & ~GYRE_SLEEPERS_FENCE) == 0)
+        return;
+    mask = gyre_take_bits_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
+        if ((mask & gyre__sleeper_bit(i)) != 0)
+            ring_seat(producer, i);
+}
+
+void gyre__wake_all(struct gyre_producer *producer)
+{
+    gyre_fence_full();
+    (void)gyre_take_bits_64(&producer->ring.sleepers->mask, GYRE_SLEEPERS_FENCE);
+    for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
+        ring_seat(producer, i);
+}
+
+static bool needs_fence(const struct gyre_ring *ring)
+{
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        const struct gyre_shared_seat *seat = &ring->seats[i];
+        if (gyre_load_relaxed_32(&seat->needs_fence) != 0 &&
+            gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ACTIVE)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The ack falls before the bit and the seats are read once more after it: a consumer that set its
+ * needs_fence in between is seen, or sees the ack gone and sleeps in short slices.
+ */
+void gyre__relax_fence(struct gyre_producer *producer)
+{
+    struct gyre_ring *ring = &producer->ring;
+
+    if (gyre_load_relaxed_32(&ring->front->fence_ack) == 0 ||
+        (ring->geometry.options & GYRE_OPTION_STRICT_WAKE) != 0 || needs_fence(ring))
+        return;
+    gyre_store_release_32(&ring->front->fence_ack, 0);
+    gyre_fence_full();
+    gyre_and_64(&ring->sleepers->mask, ~GYRE_SLEEPERS_FENCE);
+    if (needs_fence(ring)) {
+        gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);
+        gyre_store_release_32(&ring->front->fence_ack, 1);
+    }
+}

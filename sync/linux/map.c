@@ -1,0 +1,166 @@
+/*
+ * map.c - the two shared objects of a ring: files on tmpfs.
+ *
+ * A new object is an unnamed file until it is published, so its name never denotes a half-built one
+ * and a creator that dies leaves nothing.  Its memory is committed by posix_fallocate: ftruncate and
+ * MAP_POPULATE report success on a full tmpfs, and the first touch is then SIGBUS.
+ */
+#include "site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define POPULATE_LIMIT (UINT64_C(1) << 30) /* larger maps fault in page by page */
+
+static enum gyre_status map_fd(int fd, uint64_t size, bool is_writable, struct sync_map *map,
+                               struct gyre_error *error)
+{
+    int   protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    int   flags = size <= POPULATE_LIMIT ? MAP_SHARED | MAP_POPULATE : MAP_SHARED;
+    void *base;
+
+    if (size > SIZE_MAX)
+        return sync_fail(error, GYRE_NO_MEMORY, ENOMEM, "mmap");
+    base = sync_calls.mmap(NULL, (size_t)size, protection, flags, fd, 0);
+    if (base == MAP_FAILED)
+        return site_fail(error, errno, "mmap");
+    map->base = base;
+    map->size = size;
+    return GYRE_OK;
+}
+
+/* The name a new object has while it is built, where the file system has no unnamed files. */
+static void building_file(const struct sync_site *site, enum sync_object object,
+                          char file[SITE_FILE_SIZE])
+{
+    (void)snprintf(file, SITE_FILE_SIZE, ".%.200s%s", site->name, site_suffix(object));
+}
+
+static int open_unnamed(struct sync_site *site, enum sync_object object)
+{
+    char file[SITE_FILE_SIZE];
+    int  fd = sync_calls.openat(site->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd;
+    building_file(site, object, file);
+    (void)sync_calls.unlinkat(site->dir_fd, file, 0); /* a dead creator's: we hold the admin byte */
+    return sync_calls.openat(site->dir_fd, file, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static enum gyre_status make_object(struct sync_site *site, enum sync_object object, uint64_t size,
+                                    struct sync_map *map, struct gyre_error *error)
+{
+    int              fd = open_unnamed(site, object);
+    int              code;
+    enum gyre_status status;
+
+    if (fd < 0)
+        return site_fail(error, errno, "openat");
+    do {
+        code = sync_calls.fallocate(fd, 0, (off_t)size);
+    } while (code == EINTR);
+    if (code != 0)
+        status = site_fail(error, code, "posix_fallocate");
+    else if (sync_calls.fchmod(fd, 0600) != 0) /* the umask does not decide */
+        status = site_fail(error, errno, "fchmod");
+    else
+        status = map_fd(fd, size, true, map, error);
+    if (status != GYRE_OK) {
+        (void)sync_calls.close(fd);
+        return status;
+    }
+    map->os = fd + 1; /* kept for publish; 0 is "none" */
+    return GYRE_OK;
+}
+
+enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, bool is_writable,
+                               struct sync_map *map, struct gyre_error *error)
+{
+    char             file[SITE_FILE_SIZE];
+    struct stat      file_status;
+    enum gyre_status status;
+    int              flags = (is_writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    int              fd;
+
+    site_file(site, site_suffix(object), file);
+    fd = sync_calls.openat(site->dir_fd, file, flags, 0);
+    if (fd < 0)
+        return site_fail(error, errno, "openat");
+    if (sync_calls.fstat(fd, &file_status) != 0)
+        status = site_fail(error, errno, "fstat");
+    else if (!S_ISREG(file_status.st_mode) || file_status.st_size <= 0)
+        status = sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
+    else if (file_status.st_blocks * 512 < file_status.st_size)
+        status = sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat"); /* a hole: its touch may be SIGBUS */
+    else if (!site_trusts(&file_status))
+        status = sync_fail(error, GYRE_DENIED, 0, "fstat");
+    else
+        status = map_fd(fd, (uint64_t)file_status.st_size, is_writable, map, error);
+    (void)sync_calls.close(fd);
+    if (status == GYRE_OK)
+        map->os = 0;
+    return status;
+}
+
+enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object, uint64_t size,
+                                 struct sync_map *map, bool *is_new, struct gyre_error *error)
+{
+    enum gyre_status status = sync_map_open(site, object, true, map, error);
+
+    *is_new = status == GYRE_NOT_FOUND;
+    if (status != GYRE_NOT_FOUND)
+        return status;
+    return make_object(site, object, size, map, error);
+}
+
+/* 0 or an errno.  The admin byte is held, so nobody makes the name between unlink and link. */
+static int name_object(struct sync_site *site, enum sync_object object, int fd)
+{
+    char        from[SITE_FILE_SIZE];
+    char        name[SITE_FILE_SIZE];
+    struct stat status;
+
+    site_file(site, site_suffix(object), name);
+    if (sync_calls.fstat(fd, &status) != 0)
+        return errno;
+    if (status.st_nlink > 0) {
+        building_file(site, object, from);
+        return sync_calls.renameat(site->dir_fd, from, site->dir_fd, name) == 0 ? 0 : errno;
+    }
+    (void)snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+    (void)sync_calls.unlinkat(site->dir_fd, name, 0);
+    if (sync_calls.linkat(AT_FDCWD, from, site->dir_fd, name, AT_SYMLINK_FOLLOW) == 0)
+        return 0;
+    /* Without /proc only a privileged process can link a descriptor. */
+    if (errno == ENOENT && sync_calls.linkat(fd, "", site->dir_fd, name, AT_EMPTY_PATH) == 0)
+        return 0;
+    return errno;
+}
+
+enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object object,
+                                  struct sync_map *map, struct gyre_error *error)
+{
+    int fd = (int)map->os - 1;
+    int code;
+
+    if (fd < 0)
+        return GYRE_OK;
+    code = name_object(site, object, fd);
+    (void)sync_calls.close(fd);
+    map->os = 0;
+    return code == 0 ? GYRE_OK : site_fail(error, code, "linkat");
+}
+
+void sync_map_close(struct sync_map *map)
+{
+    if (map->os > 0)
+        (void)sync_calls.close((int)map->os - 1);
+    if (map->base != NULL)
+        (void)sync_calls.munmap(map->base, (size_t)map->size);
+    map->os = 0;
+    map->base = NULL;
+    map->size = 0;
+}

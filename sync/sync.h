@@ -1,0 +1,229 @@
+/*
+ * sync.h - the contract with the operating system.
+ *
+ * It knows named places, memory, bells, leases, clocks; it knows no ring and no layout.  sync/linux
+ * and sync/win32 keep the same promises in files of the same names; tests/unit/test_sync.c proves
+ * them on both.  Every system call goes through the table in calls.h of its side, so that a test can
+ * make each one fail.
+ *
+ * Functions return a gyre_status and fill `error` (never NULL here) with the failing call and its
+ * code when the status is negative.  Unless it is said, a function may be called from any thread and
+ * does not sleep.
+ */
+#ifndef GYRE_SYNC_H
+#define GYRE_SYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gyre/status.h>
+
+/* Records a failure and returns its status. */
+enum gyre_status sync_fail(struct gyre_error *error, enum gyre_status status, int32_t os_code,
+                           const char *call);
+
+/*
+ * site: the named place where the objects of one ring live.
+ *
+ * Linux: NAME.data, NAME.ctrl and NAME.lock in $GYRE_DIR or else /dev/shm/gyre-UID, a directory of
+ * mode 0700.  Windows: objects named Local\Gyre.NAME (DATA), Local\Gyre.NAME.init (the site's lock)
+ * and, once the site is identified, Local\Gyre.ID.ctrl, .producer, .seat.N, .bell.N where ID is 32
+ * hexadecimal digits that nobody can guess.
+ */
+struct sync_site;
+
+enum sync_site_mode {
+    SYNC_SITE_CREATE, /* makes what is missing: directory, lock file, init mutex */
+    SYNC_SITE_JOIN,   /* NOT_FOUND if there is no such site */
+    SYNC_SITE_LOOK    /* as JOIN, with read rights only: no lock, no attach, no lease */
+};
+
+/* DENIED, NOT_FOUND, NO_MEMORY, SYSTEM.  `name` has been checked. */
+enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode, struct sync_site **site,
+                                struct gyre_error *error);
+
+/* Frees the site and all it holds: lock, attachment, leases.  Removes nothing.  NULL is allowed. */
+void sync_site_close(struct sync_site *site);
+
+/*
+ * Holds everybody else off while a ring is created, joined or removed; freed by the holder's death.
+ * May sleep for as long as another process creates a ring.  NOT_FOUND: the site was removed in the
+ * meantime (only in mode JOIN).
+ */
+enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error);
+void             sync_site_unlock(struct sync_site *site);
+
+/* Tells the ring's identity, from which Windows makes the names of all objects but DATA. */
+enum gyre_status sync_site_identify(struct sync_site *site, const uint64_t ring_id[2],
+                                    struct gyre_error *error);
+
+/* Counts this handle among those that have the ring open, until leave, close or death.  Locked. */
+enum gyre_status sync_site_attach(struct sync_site *site, struct gyre_error *error);
+
+/*
+ * Ends the attachment; if it was the last one and `is_kept` is false, removes the ring.  Takes the
+ * site's lock itself.  Windows removes rings by itself.
+ */
+void sync_site_leave(struct sync_site *site, bool is_kept);
+
+/*
+ * After a failed creation: removes what this handle made (a lock file without a ring), if nobody else
+ * has use for it.  Takes the site's lock itself.
+ */
+void sync_site_discard(struct sync_site *site);
+
+/*
+ * Removes the ring's names.  BUSY while somebody is attached, unless forced; NOT_FOUND.  Takes the
+ * site's lock itself.  Windows cannot remove: BUSY or NOT_FOUND.
+ */
+enum gyre_status sync_site_remove(struct sync_site *site, bool is_forced, struct gyre_error *error);
+
+/* True if the ring still has its name: false once it was removed. */
+bool sync_site_is_named(struct sync_site *site);
+
+/*
+ * In the child of a fork: drops descriptors so that the parent's leases end with the parent.  Only
+ * sync_site_close may follow.
+ */
+void sync_site_abandon(struct sync_site *site);
+
+/* Calls visit(name) for each ring of this user until it returns non-zero.  DENIED, SYSTEM. */
+enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
+                                struct gyre_error *error);
+
+/*
+ * birth: the wait for a ring to appear.  Open the birth, then try to open the ring, then wait: a ring
+ * that appears after the open ends the wait at once.  Wait returns OK (look again; perhaps for no
+ * reason) or TIMEOUT, and sleeps at most `deadline_ns`.
+ */
+struct sync_birth;
+enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth, struct gyre_error *error);
+enum gyre_status sync_birth_wait(struct sync_birth *birth, uint64_t deadline_ns);
+void             sync_birth_close(struct sync_birth *birth);
+
+/* map: one of the two shared objects of a ring, mapped as a whole. */
+enum sync_object { SYNC_DATA, SYNC_CTRL };
+
+struct sync_map {
+    void    *base; /* page-aligned; NULL: not mapped */
+    uint64_t size; /* what is mapped: at least what was asked for at creation, in whole pages */
+    intptr_t os;
+};
+
+/*
+ * Opens the object for reading and writing, or makes it with `size` zero bytes, all committed: no
+ * later access can fail for want of memory.  *is_new tells which (on Windows through
+ * ERROR_ALREADY_EXISTS).  The site is locked.  NO_MEMORY, DENIED, BAD_LAYOUT (what has the name is
+ * not such an object), SYSTEM.
+ */
+enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object, uint64_t size,
+                                 struct sync_map *map, bool *is_new, struct gyre_error *error);
+
+/*
+ * Gives a new object its name, replacing any other; until then Linux shows it to nobody.  The site
+ * is locked.  Tells those who wait for the ring's birth if the object is DATA.
+ */
+enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object object, struct sync_map *map,
+                                  struct gyre_error *error);
+
+/* Opens an existing object.  NOT_FOUND, DENIED, BAD_LAYOUT, NO_MEMORY, SYSTEM. */
+enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, bool is_writable,
+                               struct sync_map *map, struct gyre_error *error);
+
+/* Unmaps; a map that is not mapped is allowed. */
+void sync_map_close(struct sync_map *map);
+
+/*
+ * lease: a role held by one handle of one living process.  It ends by drop, by sync_site_close and by
+ * the death of the process, and by nothing else: not by a thread's exit, not by SIGSTOP.
+ */
+#define SYNC_ROLE_PRODUCER 0u
+#define SYNC_ROLE_SEAT(idx) (1u + (uint32_t)(idx)) /* idx 0 to 254 */
+#define SYNC_ROLE_NONE UINT32_MAX
+
+/* BUSY: another handle, of this process or another, holds the role.  DENIED, NO_MEMORY, SYSTEM. */
+enum gyre_status sync_lease_take(struct sync_site *site, uint32_t role, struct gyre_error *error);
+void             sync_lease_drop(struct sync_site *site, uint32_t role);
+
+/*
+ * True if nobody holds the role.  False in doubt, and false for a role this very site holds.  One
+ * system call.
+ */
+bool sync_lease_is_free(struct sync_site *site, uint32_t role);
+
+/*
+ * bell: a sticky wake-up for one waiter.  A ring before the wait ends the wait at once.
+ */
+struct sync_bell {
+    uint32_t *word; /* in shared memory, zero at first; Linux waits on it */
+    void     *os;   /* Windows: the event */
+};
+#define SYNC_BELL_ROOM 0u
+#define SYNC_BELL_SEAT(idx) (1u + (uint32_t)(idx))
+
+/* The site is identified.  `which` names the bell on Windows.  NO_MEMORY, DENIED, SYSTEM. */
+enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t *word,
+                                struct sync_bell *bell, struct gyre_error *error);
+void             sync_bell_close(struct sync_bell *bell);
+
+/* Wakes the waiter, or lets its next wait return at once.  One system call; from signal handlers too. */
+void sync_bell_ring(struct sync_bell *bell);
+
+/* Forgets earlier rings.  Only by the waiter, before it says that it is about to sleep. */
+void sync_bell_clear(struct sync_bell *bell);
+
+enum sync_wake { SYNC_RUNG, SYNC_TIMED_OUT, SYNC_PEER_GONE };
+
+/*
+ * Sleeps until the bell is rung, the deadline, or the death of whoever holds `peer_role` (or
+ * SYNC_ROLE_NONE): at once on Windows, within 100 ms on Linux.  May return SYNC_RUNG for no reason,
+ * for instance on a signal.  Uses no CPU meanwhile.
+ */
+enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, uint32_t peer_role,
+                              uint64_t deadline_ns);
+
+/*
+ * barrier: makes every running thread of every registered process execute a full fence.
+ * sync_barrier_exists: false: this system has no such thing, so sleep in slices (Windows).
+ * sync_barrier_register: this process is reached from now on; false: it cannot be.
+ * sync_barrier_remote: false: refused to this process.  Costs some microseconds.
+ */
+bool sync_barrier_exists(void);
+bool sync_barrier_register(void);
+bool sync_barrier_remote(void);
+
+/* clock: monotonic, common to all processes; its deadlines are those of every wait above. */
+uint64_t sync_clock_now_ns(void);
+uint64_t sync_clock_wall_ns(void); /* since 1970 */
+void     sync_clock_sleep_until(uint64_t deadline_ns); /* may return early on a signal */
+
+/* host: what else the library asks of the system. */
+enum gyre_status sync_host_random(uint64_t words[2], struct gyre_error *error);
+uint32_t         sync_host_process_id(void);
+
+/* One lock a process, for the list of its open handles; a fork leaves it free in the child. */
+void sync_host_lock(void);
+void sync_host_unlock(void);
+
+/* Calls `in_child` in the child of every later fork, with the lock held.  Windows has no fork. */
+void sync_host_on_fork(void (*in_child)(void));
+
+/*
+ * console: for the command.  Makes stdin and stdout carry bytes as they are, lets a write to a closed
+ * pipe fail instead of ending the process.
+ */
+void sync_console_prepare(void);
+
+/*
+ * Calls `interrupted` (which must be safe in a signal handler) on Ctrl-C or a polite request to end,
+ * and lets blocking reads of stdin end; a second one ends the process.
+ */
+void sync_console_on_interrupt(void (*interrupted)(void));
+
+/*
+ * Reads what stdin has now, at most `size` bytes; sleeps until there is something.  Positive: bytes;
+ * 0: the end; -1: an error; -2: interrupted.
+ */
+int64_t sync_console_read(void *buffer, uint64_t size);
+
+#endif
