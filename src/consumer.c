@@ -162,7 +162,7 @@ const void *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size)
 bool gyre__is_ready(const struct gyre_consumer *consumer)
 {
     const struct gyre_fast_consumer *fast = &consumer->fast;
-    const void *header = fast->ring + (fast->peek_pos & fast->mask);
+    const void                      *header = fast->ring + (fast->peek_pos & fast->mask);
 
     return gyre_load_acquire_64(header) != 0; /* E1 E3 */
 }
@@ -170,7 +170,7 @@ bool gyre__is_ready(const struct gyre_consumer *consumer)
 static bool is_evicted(const struct gyre_consumer *consumer)
 {
     return consumer->seat != NULL &&
-           gyre_load_acquire_64(&consumer->seat->control) != consumer->control;
+           gyre_load_acquire_64(&consumer->seat->control) != consumer->control; /* E10 */
 }
 
 /* With nothing ready: the end of the stream, or nothing to tell. */
@@ -243,8 +243,8 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             /* The message stays.  A lossy reader may have read a size that never was. */
             struct gyre_fast_consumer *fast = &consumer->fast;
             fast->peek_seq--;
-            fast->peek_pos -= (message_size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) &
-                              ~fast->align_mask;
+            fast->peek_pos -=
+                (message_size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
             gyre_fence_acquire(); /* E7 */
             if (fast->is_lossy && gyre__is_overwritten(consumer, fast->held_pos))
                 return gyre__overrun(consumer);
@@ -282,5 +282,5 @@ uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer)
 
 uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer)
 {
-    return gyre_load_acquire_32(&consumer->ring.front->epoch);
+    return gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */
 }

@@ -21,8 +21,8 @@ void gyre__mark_write(struct gyre_ring *ring, uint32_t idx, const struct gyre_ma
 bool gyre__mark_read(const struct gyre_ring *ring, uint32_t idx, struct gyre_mark *mark)
 {
     const struct gyre_shared_landmark *slot = &ring->landmarks[idx];
-    uint64_t pos = gyre_load_acquire_64(&slot->pos); /* E8 */
-    uint64_t seq = gyre_load_acquire_64(&slot->seq); /* E8 */
+    uint64_t                           pos = gyre_load_acquire_64(&slot->pos); /* E8 */
+    uint64_t                           seq = gyre_load_acquire_64(&slot->seq); /* E8 */
 
     if (pos == GYRE_LANDMARK_NONE || gyre_load_relaxed_64(&slot->pos) != pos)
         return false;

@@ -21,7 +21,7 @@ static bool find_ends(const struct gyre_ring *ring, struct gyre_mark *oldest, st
         *end = begin;
         if (!gyre__mark_walk(ring, end, UINT64_MAX))
             continue;
-        gyre_fence_acquire(); /* E7 */
+        gyre_fence_acquire();                                                             /* E7 */
         if (!gyre__pos_after(gyre_load_relaxed_64(&ring->front->horizon_pos), begin.pos)) /* E7 */
             return true;
     }
@@ -32,7 +32,7 @@ static void describe_seat(const struct gyre_ring *ring, uint32_t idx, uint64_t c
                           struct gyre_seat_info *info)
 {
     const struct gyre_shared_seat *seat = &ring->seats[idx];
-    uint64_t mask = gyre_load_relaxed_64(&ring->sleepers->mask);
+    uint64_t                       mask = gyre_load_relaxed_64(&ring->sleepers->mask);
 
     memset(info, 0, sizeof(*info));
     info->seat_idx = idx;
@@ -41,7 +41,7 @@ static void describe_seat(const struct gyre_ring *ring, uint32_t idx, uint64_t c
     info->is_asleep = (mask & gyre__sleeper_bit(idx)) != 0;
     info->is_evicted = gyre__seat_state(control) == GYRE_SEAT_EVICTED;
     info->pid = gyre_load_relaxed_32(&seat->pid);
-    info->lag_bytes = gyre_load_acquire_64(&seat->released_pos);
+    info->lag_bytes = gyre_load_acquire_64(&seat->released_pos); /* E10 */
     info->lost_count = gyre_load_relaxed_64(&seat->lost_count);
     info->sleep_count = gyre_load_relaxed_64(&seat->sleep_count);
     info->missed_count = gyre_load_relaxed_64(&seat->missed_count);
@@ -56,7 +56,7 @@ static uint32_t describe_seats(const struct gyre_ring *ring, struct gyre_seat_in
     if (ring->seats == NULL)
         return 0;
     for (uint32_t i = 0; i < ring->geometry.seat_count && taken < capacity; i++) {
-        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control);
+        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
         if (gyre__seat_state(control) != GYRE_SEAT_FREE)
             describe_seat(ring, i, control, &seats[taken++]);
     }
@@ -77,8 +77,8 @@ static void describe_ring(const struct gyre_ring *ring, struct gyre_ring_info *i
     info->ring_id[0] = ring->geometry.ring_id[0];
     info->ring_id[1] = ring->geometry.ring_id[1];
     info->created_ns = ring->geometry.created_ns;
-    info->epoch = gyre_load_acquire_32(&front->epoch);
-    info->state = gyre_load_acquire_32(&front->state);
+    info->epoch = gyre_load_acquire_32(&front->epoch); /* E11 */
+    info->state = gyre_load_acquire_32(&front->state); /* E9 */
     info->producer_pid = gyre_load_relaxed_32(&front->producer_pid);
     info->producer_alive = !sync_lease_is_free(ring->site, SYNC_ROLE_PRODUCER);
     info->horizon_pos = gyre_load_relaxed_64(&front->horizon_pos);

@@ -22,7 +22,10 @@ struct gyre_geometry {
     uint32_t options;
 };
 
-/* A ring as this process has it open.  The pointers lie in the two maps; the geometry is our copy. */
+/*
+ * A ring as this process has it open.  The pointers lie in the two maps; the geometry is our
+ * copy.
+ */
 struct gyre_ring {
     struct gyre_geometry         geometry;
     struct gyre_shared_front    *front;
@@ -38,7 +41,7 @@ struct gyre_ring {
     struct gyre_ring            *next; /* in the list of this process's open rings */
     struct gyre_ring            *previous;
     void (*forget)(struct gyre_ring *ring); /* in a forked child: makes the fast path harmless */
-    uint32_t is_interrupted; /* set by any thread, taken by the one that waits */
+    uint32_t is_interrupted;                /* set by any thread, taken by the one that waits */
     bool     is_listed;
     bool     is_attached;
     bool     is_forked;
@@ -73,7 +76,7 @@ struct gyre_consumer {
     uint32_t                  wait;
     uint32_t                  spin_ns;
     uint32_t                  seat_idx;
-    uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
+    uint32_t                  slice_idx;    /* how many slices in a row ended with nothing: D3 */
     uint32_t                  orphan_epoch; /* the epoch whose death was told; 0: none */
 };
 
@@ -95,10 +98,11 @@ bool     gyre__name_is_good(const char *name);
 
 /* Checks options and fills in the defaults.  BAD_ARGUMENT with error->field. */
 enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
-                                          struct gyre_ring_options *checked, struct gyre_error *error);
+                                          struct gyre_ring_options       *checked,
+                                          struct gyre_error              *error);
 enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options *given,
-                                              struct gyre_consumer_options *checked,
-                                              struct gyre_error *error);
+                                              struct gyre_consumer_options       *checked,
+                                              struct gyre_error                  *error);
 
 /* The geometry of a new ring, without identity. */
 void gyre__geometry_from(const struct gyre_ring_options *options, struct gyre_geometry *geometry);
@@ -122,19 +126,24 @@ enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, 
 
 /* ring.c: open and close, shared by producers, consumers and inspection */
 enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
-                                   const struct gyre_ring_options *options, struct gyre_error *error);
-enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name, struct gyre_error *error);
+                                   const struct gyre_ring_options *options,
+                                   struct gyre_error              *error);
+enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name,
+                                 struct gyre_error *error);
 enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
                                  struct gyre_error *error);
-void gyre__ring_bind(struct gyre_ring *ring);
-void gyre__ring_list(struct gyre_ring *ring);
-void gyre__ring_close(struct gyre_ring *ring);
+void             gyre__ring_bind(struct gyre_ring *ring);
+void             gyre__ring_list(struct gyre_ring *ring);
+void             gyre__ring_close(struct gyre_ring *ring);
 
 /* history.c: where frames begin */
 void gyre__mark_write(struct gyre_ring *ring, uint32_t idx, const struct gyre_mark *mark);
 bool gyre__mark_read(const struct gyre_ring *ring, uint32_t idx, struct gyre_mark *mark);
 
-/* The newest landmark and its index; the oldest one that is not overwritten; the last before `seq`. */
+/*
+ * The newest landmark and its index; the oldest one that is not overwritten; the last before
+ * `seq`.
+ */
 bool gyre__mark_newest(const struct gyre_ring *ring, struct gyre_mark *mark, uint32_t *idx);
 bool gyre__mark_oldest(const struct gyre_ring *ring, struct gyre_mark *mark);
 bool gyre__mark_before(const struct gyre_ring *ring, uint64_t seq, struct gyre_mark *mark);
@@ -158,9 +167,9 @@ uint32_t gyre__count_consumers(const struct gyre_producer *producer);
 /* seat.c */
 
 /* Takes a seat (a tap needs none) and goes to the start position. */
-enum gyre_status gyre__seat_join(struct gyre_consumer *consumer,
+enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
                                  const struct gyre_consumer_options *options,
-                                 struct gyre_error *error);
+                                 struct gyre_error                  *error);
 void             gyre__seat_leave(struct gyre_consumer *consumer);
 
 /* Puts the cursor where `start` says.  False: the bytes there are no frames. */
@@ -216,7 +225,8 @@ bool gyre__is_orphaned(const struct gyre_consumer *consumer, uint32_t epoch);
 
 static inline uint64_t gyre__seat_control(uint64_t generation, uint32_t kind, uint32_t state)
 {
-    return generation << GYRE_SEAT_GENERATION_SHIFT | (uint64_t)kind << GYRE_SEAT_KIND_SHIFT | state;
+    return generation << GYRE_SEAT_GENERATION_SHIFT | (uint64_t)kind << GYRE_SEAT_KIND_SHIFT |
+           state;
 }
 
 static inline uint32_t gyre__seat_state(uint64_t control)

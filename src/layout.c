@@ -2,7 +2,8 @@
  * layout.c - options to offsets, and the judge of foreign maps.
  *
  * Pure: it calls no system and keeps no state, so that it can be fuzzed.  What it reads may be
- * written by somebody hostile at the same time: every word is read once, into a copy that is judged.
+ * written by somebody hostile at the same time: every word is read once, into a copy that is
+ * judged.
  */
 #include "internal.h"
 
@@ -57,8 +58,9 @@ static bool align_is_good(uint32_t align)
 
 bool gyre__name_is_good(const char *name)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    size_t            length;
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t length;
 
     if (name == NULL)
         return false;
@@ -87,7 +89,8 @@ static bool copy_options(void *checked, size_t known_size, const void *given)
 }
 
 enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
-                                          struct gyre_ring_options *checked, struct gyre_error *error)
+                                          struct gyre_ring_options       *checked,
+                                          struct gyre_error              *error)
 {
     memset(checked, 0, sizeof(*checked));
     if (given != NULL && !copy_options(checked, sizeof(*checked), given))
@@ -110,8 +113,8 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
 }
 
 enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options *given,
-                                              struct gyre_consumer_options *checked,
-                                              struct gyre_error *error)
+                                              struct gyre_consumer_options       *checked,
+                                              struct gyre_error                  *error)
 {
     memset(checked, 0, sizeof(*checked));
     if (given != NULL && !copy_options(checked, sizeof(*checked), given))
@@ -197,7 +200,7 @@ enum gyre_status gyre__judge_data(const void *base, uint64_t size, struct gyre_g
     if (magic != GYRE_DATA_MAGIC)
         return gyre__blame(error, GYRE_BAD_LAYOUT, "magic");
     memcpy(&header, base, sizeof(header));
-    gyre_fence_acquire(); /* the copy is judged and used, never the original again */
+    gyre_fence_acquire(); /* no edge: the copy is used, never the original again */
     if (header.layout_version != GYRE_LAYOUT_VERSION)
         return gyre__blame(error, GYRE_BAD_LAYOUT, "layout_version");
     if (header.header_size != sizeof(header))
@@ -233,7 +236,7 @@ enum gyre_status gyre__judge_ctrl(const void *base, uint64_t size,
     if (gyre_load_acquire_64(base) != GYRE_CTRL_MAGIC) /* E4 */
         return gyre__blame(error, GYRE_BAD_LAYOUT, "ctrl magic");
     memcpy(&ctrl, base, sizeof(ctrl));
-    gyre_fence_acquire(); /* as above */
+    gyre_fence_acquire(); /* no edge: as above */
     if (ctrl.layout_version != GYRE_LAYOUT_VERSION)
         return gyre__blame(error, GYRE_BAD_LAYOUT, "ctrl layout_version");
     if (ctrl.seat_count != geometry->seat_count)

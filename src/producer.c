@@ -44,8 +44,8 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
     producer->slowest_idx = GYRE_NO_INDEX;
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         struct gyre_shared_seat *seat = &ring->seats[i];
-        uint64_t control = gyre_load_acquire_64(&seat->control);
-        uint64_t cursor;
+        uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+        uint64_t                 cursor;
         if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE ||
             gyre__seat_kind(control) != GYRE_RELIABLE)
             continue;
@@ -77,17 +77,17 @@ static void set_landmark(struct gyre_producer *producer, uint64_t horizon)
 }
 
 /*
- * Raises the limit to at least `need_pos` if the consumers allow it.  The horizon is announced before
- * the seats are read for the second time, and a joiner stores its seat before it reads the horizon:
- * one of the two sees the other (E5).
+ * Raises the limit to at least `need_pos` if the consumers allow it.  The horizon is announced
+ * before the seats are read for the second time, and a joiner stores its seat before it reads the
+ * horizon: one of the two sees the other (E5).
  */
 static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
 {
     struct gyre_shared_front *front = producer->ring.front;
-    uint64_t capacity = producer->fast.mask + 1;
-    uint64_t published = gyre__published_pos(producer);
-    uint64_t old_limit = producer->fast.limit_pos;
-    uint64_t want = producer->fast.claim_pos + capacity / GYRE_LANDMARK_STEPS;
+    uint64_t                  capacity = producer->fast.mask + 1;
+    uint64_t                  published = gyre__published_pos(producer);
+    uint64_t                  old_limit = producer->fast.limit_pos;
+    uint64_t                  want = producer->fast.claim_pos + capacity / GYRE_LANDMARK_STEPS;
     uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity;
     uint64_t again;
 
@@ -116,8 +116,9 @@ static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
 static uint64_t plan_frame(const struct gyre_producer *producer, uint32_t size, uint64_t *begin)
 {
     const struct gyre_fast_producer *fast = &producer->fast;
-    uint64_t lap_end = (fast->claim_pos | fast->mask) + 1;
-    uint64_t frame = ((uint64_t)size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
+    uint64_t                         lap_end = (fast->claim_pos | fast->mask) + 1;
+    uint64_t                         frame =
+        ((uint64_t)size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
 
     *begin = gyre__pos_after(fast->claim_pos + frame, lap_end) ? lap_end : fast->claim_pos;
     return *begin + frame;
@@ -129,7 +130,8 @@ bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *nee
 
     /* Behind the frame there is always room for the zero that ends the stream. */
     *need_pos = plan_frame(producer, size, &begin) + producer->fast.align_mask + 1;
-    if (!gyre__pos_after(*need_pos, producer->fast.limit_pos) || refresh_credit(producer, *need_pos))
+    if (!gyre__pos_after(*need_pos, producer->fast.limit_pos) ||
+        refresh_credit(producer, *need_pos))
         return true;
     if (producer->slowest_idx == GYRE_NO_INDEX || sync_clock_now_ns() < producer->dead_check_ns)
         return false;
@@ -152,8 +154,8 @@ static void put_header(struct gyre_fast_producer *fast, uint64_t pos, uint64_t h
 void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
 {
     struct gyre_fast_producer *fast = &producer->fast;
-    uint64_t align = fast->align_mask + 1;
-    uint64_t begin, end, need;
+    uint64_t                   align = fast->align_mask + 1;
+    uint64_t                   begin, end, need;
 
     if (producer->ring.is_forked || size > gyre__max_size(fast->mask + 1))
         return NULL;
@@ -184,14 +186,16 @@ uint32_t gyre__count_consumers(const struct gyre_producer *producer)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++) {
-        uint64_t control = gyre_load_acquire_64(&producer->ring.seats[i].control);
+        uint64_t control = gyre_load_acquire_64(&producer->ring.seats[i].control); /* E10 */
         count += gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
                  gyre__seat_kind(control) == GYRE_RELIABLE;
     }
     return count;
 }
 
-/* In a forked child: every claim takes the slow path, which refuses; every publish finds nothing. */
+/*
+ * In a forked child: every claim takes the slow path, which refuses; every publish finds nothing.
+ */
 static void forget_producer(struct gyre_ring *ring)
 {
     struct gyre_producer *producer =
@@ -255,8 +259,8 @@ void gyre_producer_close(struct gyre_producer *producer)
         front = producer->ring.front;
         end = published_mark(producer);
         gyre_store_relaxed_64(&front->final_seq, end.seq);
-        gyre_store_relaxed_64(&front->final_pos, end.pos);          /* E9 */
-        gyre_store_release_32(&front->state, GYRE_RING_CLOSED);     /* E9 */
+        gyre_store_relaxed_64(&front->final_pos, end.pos);      /* E9 */
+        gyre_store_release_32(&front->state, GYRE_RING_CLOSED); /* E9 */
         gyre__wake_all(producer);
         sync_lease_drop(producer->ring.site, SYNC_ROLE_PRODUCER);
     }

@@ -1,7 +1,8 @@
 /*
  * recover.c - who died, and what must be put right.
  *
- * It decides by leases alone: no pid, no heartbeat, no time-out.  A process that is stopped is alive.
+ * It decides by leases alone: no pid, no heartbeat, no time-out.  A process that is stopped is
+ * alive.
  */
 #include "internal.h"
 
@@ -11,21 +12,21 @@ void gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
 {
     uint64_t evicted = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_EVICTED;
 
-    (void)gyre_compare_exchange_64(&ring->seats[seat_idx].control, control, evicted);
+    (void)gyre_compare_exchange_64(&ring->seats[seat_idx].control, control, evicted); /* E10 */
 }
 
 bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx)
 {
     struct gyre_shared_seat *seat = &ring->seats[seat_idx];
-    uint64_t control = gyre_load_acquire_64(&seat->control);
-    uint64_t freed = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+    uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+    uint64_t                 freed = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
 
     if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE)
         return true;
     if (!sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(seat_idx)))
         return false;
     /* A joiner that takes the seat meanwhile changes the generation, and wins. */
-    (void)gyre_compare_exchange_64(&seat->control, control, freed);
+    (void)gyre_compare_exchange_64(&seat->control, control, freed); /* E10 */
     return true;
 }
 
@@ -57,8 +58,8 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
     gyre_store_relaxed_32(&front->fence_ack, 0);
     gyre_store_relaxed_32(&front->producer_pid, sync_host_process_id());
     gyre_store_relaxed_32(&front->is_registered, sync_barrier_register());
-    gyre_store_release_32(&front->epoch, gyre_load_relaxed_32(&front->epoch) + 1);
-    gyre_store_release_32(&front->state, GYRE_RING_ACTIVE); /* E9 */
+    gyre_store_release_32(&front->epoch, gyre_load_relaxed_32(&front->epoch) + 1); /* E11 */
+    gyre_store_release_32(&front->state, GYRE_RING_ACTIVE);                        /* E9 */
     gyre__wake_all(producer);
     return GYRE_OK;
 }
@@ -67,7 +68,8 @@ bool gyre__is_orphaned(const struct gyre_consumer *consumer, uint32_t epoch)
 {
     const struct gyre_shared_front *front = consumer->ring.front;
 
-    return consumer->orphan_epoch != epoch && gyre_load_acquire_32(&front->epoch) == epoch &&
+    return consumer->orphan_epoch != epoch &&
+           gyre_load_acquire_32(&front->epoch) == epoch && /* E11 */
            gyre_load_acquire_32(&front->state) == GYRE_RING_ACTIVE &&
            sync_lease_is_free(consumer->ring.site, SYNC_ROLE_PRODUCER);
 }

@@ -135,10 +135,11 @@ static enum gyre_status obtain_data(struct gyre_ring *ring, const struct gyre_ri
 }
 
 /*
- * CTRL: taken as it is, or made.  It holds nothing that its members cannot say again, so a ring that
- * lost it with its last member (Windows) or in a creator's death (Linux) gets a new one.
+ * CTRL: taken as it is, or made.  It holds nothing that its members cannot say again, so a ring
+ * that lost it with its last member (Windows) or in a creator's death (Linux) gets a new one.
  */
-static enum gyre_status obtain_ctrl(struct gyre_ring *ring, bool is_data_new, struct gyre_error *error)
+static enum gyre_status obtain_ctrl(struct gyre_ring *ring, bool is_data_new,
+                                    struct gyre_error *error)
 {
     uint64_t         size = gyre__ctrl_size(ring->geometry.seat_count);
     bool             is_new = false;
@@ -164,8 +165,9 @@ static enum gyre_status obtain_ctrl(struct gyre_ring *ring, bool is_data_new, st
 }
 
 /* With the site locked: both maps, named, complete, and this handle among those that hold them. */
-static enum gyre_status obtain_locked(struct gyre_ring *ring, const struct gyre_ring_options *options,
-                                      struct gyre_error *error)
+static enum gyre_status obtain_locked(struct gyre_ring               *ring,
+                                      const struct gyre_ring_options *options,
+                                      struct gyre_error              *error)
 {
     bool             is_new = false;
     enum gyre_status status = obtain_data(ring, options, &is_new, error);
@@ -186,7 +188,8 @@ static enum gyre_status obtain_locked(struct gyre_ring *ring, const struct gyre_
 }
 
 enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
-                                   const struct gyre_ring_options *options, struct gyre_error *error)
+                                   const struct gyre_ring_options *options,
+                                   struct gyre_error              *error)
 {
     enum gyre_status status;
 
@@ -202,7 +205,8 @@ enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
     }
     if (status == GYRE_OK) {
         gyre__ring_bind(ring);
-        status = sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
+        status =
+            sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
     }
     if (status != GYRE_OK) {
         /* Leaves nothing behind of a ring that did not come to be. */
@@ -246,7 +250,8 @@ enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name, struc
     }
     if (status == GYRE_OK) {
         gyre__ring_bind(ring);
-        status = sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
+        status =
+            sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
     }
     if (status != GYRE_OK)
         gyre__ring_close(ring);

@@ -12,7 +12,7 @@ static bool all_registered(const struct gyre_ring *ring)
 {
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         const struct gyre_shared_seat *seat = &ring->seats[i];
-        if (gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ACTIVE &&
+        if (gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ACTIVE && /* E10 */
             gyre_load_relaxed_32(&seat->is_registered) == 0)
             return false;
     }
@@ -20,7 +20,8 @@ static bool all_registered(const struct gyre_ring *ring)
 }
 
 /* Says what cursor the producer waits for, and makes sure that releases know (E6). */
-static uint64_t announce_block(struct gyre_producer *producer, uint64_t room_pos, uint32_t slice_idx)
+static uint64_t announce_block(struct gyre_producer *producer, uint64_t room_pos,
+                               uint32_t slice_idx)
 {
     struct gyre_ring *ring = &producer->ring;
 
@@ -32,7 +33,8 @@ static uint64_t announce_block(struct gyre_producer *producer, uint64_t room_pos
         gyre__let_settle();
         return gyre__slice_ns(slice_idx);
     }
-    return all_registered(ring) && sync_barrier_remote() ? GYRE_LONG_SLICE_NS : GYRE_SHORT_SLICE_NS; /* E6 */
+    return all_registered(ring) && sync_barrier_remote() ? GYRE_LONG_SLICE_NS
+                                                         : GYRE_SHORT_SLICE_NS; /* E6 */
 }
 
 /* What a wait of the producer is for: `is_met` looks, without a system call. */
@@ -49,8 +51,9 @@ static bool has_consumers(struct gyre_producer *producer, uint32_t wanted, uint6
 }
 
 /*
- * The cursor to wait for.  A quarter of the ring beyond what is needed, so that a consumer that goes
- * on reading does not wake us for each message; a consumer that goes to sleep rings in any case.
+ * The cursor to wait for.  A quarter of the ring beyond what is needed, so that a consumer that
+ * goes on reading does not wake us for each message; a consumer that goes to sleep rings in any
+ * case.
  */
 static uint64_t room_target(const struct gyre_producer *producer, uint64_t need_pos)
 {
@@ -148,6 +151,6 @@ enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer, ui
 
 void gyre_producer_interrupt(struct gyre_producer *producer)
 {
-    (void)gyre_exchange_32(&producer->ring.is_interrupted, 1);
+    (void)gyre_exchange_32(&producer->ring.is_interrupted, 1); /* E13 */
     sync_bell_ring(&producer->ring.room_bell);
 }

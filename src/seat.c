@@ -26,8 +26,8 @@ bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 }
 
 /*
- * Puts the cursor on a landmark and, for a reliable consumer, makes the producer respect it: the seat
- * is stored before the horizon is read (E5).  False: overwritten meanwhile, choose again.
+ * Puts the cursor on a landmark and, for a reliable consumer, makes the producer respect it: the
+ * seat is stored before the horizon is read (E5).  False: overwritten meanwhile, choose again.
  */
 static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
 {
@@ -87,9 +87,9 @@ static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_er
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
             struct gyre_shared_seat *seat = &ring->seats[i];
-            uint64_t control = gyre_load_acquire_64(&seat->control);
-            bool     is_free = gyre__seat_state(control) == GYRE_SEAT_FREE;
-            enum gyre_status status;
+            uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+            bool                     is_free = gyre__seat_state(control) == GYRE_SEAT_FREE;
+            enum gyre_status         status;
             if (is_free != (pass == 0))
                 continue;
             status = sync_lease_take(ring->site, SYNC_ROLE_SEAT(i), error);
@@ -99,7 +99,7 @@ static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_er
                 return status;
             consumer->seat = seat;
             consumer->seat_idx = i;
-            control = gyre_load_acquire_64(&seat->control) >> GYRE_SEAT_GENERATION_SHIFT;
+            control = gyre_load_acquire_64(&seat->control) >> GYRE_SEAT_GENERATION_SHIFT; /* E10 */
             consumer->control =
                 gyre__seat_control((uint32_t)(control + 1), consumer->kind, GYRE_SEAT_ACTIVE);
             return GYRE_OK;
@@ -112,9 +112,9 @@ static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_er
 static void clear_seat(struct gyre_consumer *consumer)
 {
     struct gyre_shared_seat *seat = consumer->seat;
-    uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+    uint64_t                 idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
 
-    gyre_store_release_64(&seat->control, idle);
+    gyre_store_release_64(&seat->control, idle); /* E10 */
     gyre_store_relaxed_32(&seat->is_registered, sync_barrier_register());
     gyre_store_relaxed_32(&seat->needs_fence, 0);
     gyre_store_relaxed_32(&seat->pid, sync_host_process_id());
@@ -123,9 +123,9 @@ static void clear_seat(struct gyre_consumer *consumer)
     gyre_store_relaxed_64(&seat->missed_count, 0);
 }
 
-enum gyre_status gyre__seat_join(struct gyre_consumer *consumer,
+enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
                                  const struct gyre_consumer_options *options,
-                                 struct gyre_error *error)
+                                 struct gyre_error                  *error)
 {
     struct gyre_ring          *ring = &consumer->ring;
     struct gyre_fast_consumer *fast = &consumer->fast;
@@ -144,8 +144,8 @@ enum gyre_status gyre__seat_join(struct gyre_consumer *consumer,
             return status;
         clear_seat(consumer);
         fast->released_pos = &consumer->seat->released_pos;
-        status = sync_bell_open(ring->site, SYNC_BELL_SEAT(consumer->seat_idx), &consumer->seat->bell,
-                                &consumer->bell, error);
+        status = sync_bell_open(ring->site, SYNC_BELL_SEAT(consumer->seat_idx),
+                                &consumer->seat->bell, &consumer->bell, error);
         if (status != GYRE_OK)
             return status;
     } else {
@@ -166,10 +166,10 @@ enum gyre_status gyre__seat_join(struct gyre_consumer *consumer,
 void gyre__seat_leave(struct gyre_consumer *consumer)
 {
     struct gyre_shared_seat *seat = consumer->seat;
-    uint64_t freed = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+    uint64_t                 freed = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
 
-    gyre_store_release_64(&seat->control, freed);
-    gyre_and_64(&consumer->ring.sleepers->mask, ~gyre__sleeper_bit(consumer->seat_idx));
+    gyre_store_release_64(&seat->control, freed);                                        /* E10 */
+    gyre_and_64(&consumer->ring.sleepers->mask, ~gyre__sleeper_bit(consumer->seat_idx)); /* E3 */
     sync_lease_drop(consumer->ring.site, SYNC_ROLE_SEAT(consumer->seat_idx));
     gyre__ring_room(&consumer->ring); /* the producer may wait for our cursor */
 }

@@ -1,18 +1,17 @@
 /*
  * wait.c - a consumer spins, then sleeps.
  *
- * It knows the schemes behind edges E3 and E6, that is, how a side that is about to sleep makes sure
- * that the other side, which fences nothing, sees it or is seen by it:
+ * It knows the schemes behind edges E3 and E6, that is, how a side that is about to sleep makes
+ * sure that the other side, which fences nothing, sees it or is seen by it:
  *
- *   remote barrier   Linux.  Say it, make every registered process execute a fence, look again.  If
- *                    the other side's store was still buffered, it is visible now; if its load comes
- *                    later, it sees what we said.
- *   fence mode       Linux where the call is refused.  A sticky bit in the sleepers word makes the
- *                    producer fence at every publish; until it says that it does (fence_ack), sleeps
- *                    are short.
- *   slices           Windows, which has no such barrier across processes.  Say it, spin 2 us and at
- *                    least 64 pauses, look again, sleep 2, 16, 128, 1000 ms, never for ever: no store
- *                    stays in a buffer that long.
+ * - The remote barrier (Linux): say it, make every registered process execute a fence, look again.
+ *   If the other side's store was still buffered, it is visible now; if its load comes later, it
+ *   sees what we said.
+ * - The fence mode (Linux where the call is refused): a sticky bit in the sleepers word makes the
+ *   producer fence at every publish; until it says that it does (fence_ack), sleeps are short.
+ * - Slices (Windows, which has no such barrier across processes): say it, spin 2 us and at least 64
+ *   pauses, look again, sleep 2, 16, 128, 1000 ms, never for ever: no store stays in a buffer that
+ *   long.  The schedule is that of Concurrency Kit's ck_ec.
  *
  * Each sleep that ends by its slice although there is data is counted in the seat: the proof that a
  * scheme works is that this count stays zero.
@@ -33,7 +32,7 @@ static const uint64_t slices_ns[] = {2 * NS_PER_MS, 16 * NS_PER_MS, 128 * NS_PER
 bool gyre__take_interrupt(struct gyre_ring *ring)
 {
     return gyre_load_relaxed_32(&ring->is_interrupted) != 0 &&
-           gyre_exchange_32(&ring->is_interrupted, 0) != 0;
+           gyre_exchange_32(&ring->is_interrupted, 0) != 0; /* E13 */
 }
 
 /* Lets every store of this CPU reach memory, by all we know, where no barrier can be asked for. */
@@ -53,8 +52,8 @@ uint64_t gyre__slice_ns(uint32_t idx)
 }
 
 /*
- * Says that this consumer is about to sleep and makes sure that the producer knows (E3).  Returns how
- * long the sleep may be: the schemes of the room comment.
+ * Says that this consumer is about to sleep and makes sure that the producer knows (E3).  Returns
+ * how long the sleep may be: the schemes of the room comment.
  */
 static uint64_t announce_sleep(struct gyre_consumer *consumer)
 {
@@ -68,9 +67,11 @@ static uint64_t announce_sleep(struct gyre_consumer *consumer)
     }
     if (gyre_load_acquire_32(&ring->front->is_registered) != 0 && sync_barrier_remote()) /* E3 */
         return GYRE_LONG_SLICE_NS;
-    gyre_store_release_32(&consumer->seat->needs_fence, 1);
+    gyre_store_release_32(&consumer->seat->needs_fence, 1); /* E12 */
     gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
-    return gyre_load_acquire_32(&ring->front->fence_ack) != 0 ? GYRE_LONG_SLICE_NS : GYRE_SHORT_SLICE_NS;
+    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0) /* E12 */
+        return GYRE_LONG_SLICE_NS;
+    return GYRE_SHORT_SLICE_NS;
 }
 
 static void add_one(uint64_t *counter)
@@ -82,13 +83,13 @@ static void add_one(uint64_t *counter)
 static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
 {
     struct gyre_ring *ring = &consumer->ring;
-    uint32_t          epoch = gyre_load_acquire_32(&ring->front->epoch);
+    uint32_t          epoch = gyre_load_acquire_32(&ring->front->epoch); /* E11 */
     uint32_t          peer = SYNC_ROLE_NONE;
     uint64_t          bit = gyre__sleeper_bit(consumer->seat_idx);
     uint64_t          slice = announce_sleep(consumer);
     enum sync_wake    woken = SYNC_RUNG;
 
-    if (gyre_load_acquire_32(&ring->front->state) == GYRE_RING_ACTIVE &&
+    if (gyre_load_acquire_32(&ring->front->state) == GYRE_RING_ACTIVE && /* E11 */
         consumer->orphan_epoch != epoch)
         peer = SYNC_ROLE_PRODUCER;
     if (gyre_load_relaxed_64(consumer->fast.room_pos) != 0)
@@ -101,7 +102,7 @@ static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
             add_one(&consumer->seat->missed_count);
     }
     if ((gyre_load_relaxed_64(&ring->sleepers->mask) & bit) != 0)
-        gyre_and_64(&ring->sleepers->mask, ~bit);
+        gyre_and_64(&ring->sleepers->mask, ~bit); /* E3 */
     return woken == SYNC_PEER_GONE;
 }
 
@@ -115,7 +116,8 @@ static bool sleep_by_timer(struct gyre_consumer *consumer, uint64_t deadline_ns)
     consumer->slice_idx++;
     if (consumer->slice_idx % 16 != 0)
         return false;
-    return gyre__is_orphaned(consumer, gyre_load_acquire_32(&consumer->ring.front->epoch));
+    return gyre__is_orphaned(consumer,
+                             gyre_load_acquire_32(&consumer->ring.front->epoch)); /* E11 */
 }
 
 /*
@@ -144,7 +146,8 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 static bool pause_or_sleep(struct gyre_consumer *consumer, uint64_t deadline_ns)
 {
     if (consumer->wait == GYRE_WAIT_SPIN)
-        return gyre__is_orphaned(consumer, gyre_load_acquire_32(&consumer->ring.front->epoch));
+        return gyre__is_orphaned(consumer,
+                                 gyre_load_acquire_32(&consumer->ring.front->epoch)); /* E11 */
     if (consumer->kind == GYRE_TAP)
         return sleep_by_timer(consumer, deadline_ns);
     return sleep_on_bell(consumer, deadline_ns);
@@ -171,7 +174,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
     if (consumer->wait == GYRE_WAIT_SPIN)
         spin_ns = GYRE_PEER_CHECK_NS;
     while (status == GYRE_TIMEOUT) {
-        uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch);
+        uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */
         now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
         if (now >= deadline_ns)
             return GYRE_TIMEOUT;
@@ -190,7 +193,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
 
 void gyre_consumer_interrupt(struct gyre_consumer *consumer)
 {
-    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1);
+    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
     if (consumer->bell.word != NULL)
         sync_bell_ring(&consumer->bell);
 }

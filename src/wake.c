@@ -12,7 +12,7 @@ void gyre__ring_room(struct gyre_ring *ring)
     uint32_t *word = &ring->room->bell;
 
     /* One ring is enough until the producer clears the word before its next sleep. */
-    if (gyre_load_relaxed_32(word) == 0 && gyre_exchange_32(word, 1) == 0)
+    if (gyre_load_relaxed_32(word) == 0 && gyre_exchange_32(word, 1) == 0) /* E6 */
         sync_bell_ring(&ring->room_bell);
 }
 
@@ -26,7 +26,7 @@ static void ring_seat(struct gyre_producer *producer, uint32_t idx)
     struct gyre_shared_seat *seat = &producer->ring.seats[idx];
     struct gyre_error        ignored = {GYRE_OK, 0, NULL, NULL};
 
-    if (gyre__seat_state(gyre_load_acquire_64(&seat->control)) != GYRE_SEAT_ACTIVE)
+    if (gyre__seat_state(gyre_load_acquire_64(&seat->control)) != GYRE_SEAT_ACTIVE) /* E10 */
         return;
     if (producer->bells[idx].word == NULL &&
         sync_bell_open(producer->ring.site, SYNC_BELL_SEAT(idx), &seat->bell, &producer->bells[idx],
@@ -41,8 +41,8 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
     uint64_t          mask = gyre_load_relaxed_64(&ring->sleepers->mask); /* E3 */
 
     if ((mask & GYRE_SLEEPERS_FENCE) != 0) {
-        gyre_fence_full(); /* E3, the fence mode */
-        gyre_store_release_32(&ring->front->fence_ack, 1);
+        gyre_fence_full();                                  /* E3, the fence mode */
+        gyre_store_release_32(&ring->front->fence_ack, 1);  /* E12 */
         mask = gyre_load_relaxed_64(&ring->sleepers->mask); /* E3 */
     }
     if ((mask & ~GYRE_SLEEPERS_FENCE) == 0)
@@ -55,8 +55,8 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
 
 void gyre__wake_all(struct gyre_producer *producer)
 {
-    gyre_fence_full();
-    (void)gyre_take_bits_64(&producer->ring.sleepers->mask, GYRE_SLEEPERS_FENCE);
+    gyre_fence_full();                                                            /* E12 */
+    (void)gyre_take_bits_64(&producer->ring.sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
     for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
         ring_seat(producer, i);
 }
@@ -66,7 +66,7 @@ static bool needs_fence(const struct gyre_ring *ring)
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         const struct gyre_shared_seat *seat = &ring->seats[i];
         if (gyre_load_relaxed_32(&seat->needs_fence) != 0 &&
-            gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ACTIVE)
+            gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ACTIVE) /* E10 */
             return true;
     }
     return false;
@@ -83,11 +83,11 @@ void gyre__relax_fence(struct gyre_producer *producer)
     if (gyre_load_relaxed_32(&ring->front->fence_ack) == 0 ||
         (ring->geometry.options & GYRE_OPTION_STRICT_WAKE) != 0 || needs_fence(ring))
         return;
-    gyre_store_release_32(&ring->front->fence_ack, 0);
-    gyre_fence_full();
-    gyre_and_64(&ring->sleepers->mask, ~GYRE_SLEEPERS_FENCE);
+    gyre_store_release_32(&ring->front->fence_ack, 0);        /* E12 */
+    gyre_fence_full();                                        /* E12 */
+    gyre_and_64(&ring->sleepers->mask, ~GYRE_SLEEPERS_FENCE); /* E12 */
     if (needs_fence(ring)) {
-        gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);
-        gyre_store_release_32(&ring->front->fence_ack, 1);
+        gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E12 */
+        gyre_store_release_32(&ring->front->fence_ack, 1);      /* E12 */
     }
 }

@@ -3,12 +3,12 @@
  *
  * It knows named places, memory, bells, leases, clocks; it knows no ring and no layout.  sync/linux
  * and sync/win32 keep the same promises in files of the same names; tests/unit/test_sync.c proves
- * them on both.  Every system call goes through the table in calls.h of its side, so that a test can
- * make each one fail.
+ * them on both.  Every system call goes through the table in calls.h of its side, so that a test
+ * can make each one fail.
  *
  * Functions return a gyre_status and fill `error` (never NULL here) with the failing call and its
- * code when the status is negative.  Unless it is said, a function may be called from any thread and
- * does not sleep.
+ * code when the status is negative.  Unless it is said, a function may be called from any thread
+ * and does not sleep.
  */
 #ifndef GYRE_SYNC_H
 #define GYRE_SYNC_H
@@ -67,8 +67,8 @@ enum gyre_status sync_site_attach(struct sync_site *site, struct gyre_error *err
 void sync_site_leave(struct sync_site *site, bool is_kept);
 
 /*
- * After a failed creation: removes what this handle made (a lock file without a ring), if nobody else
- * has use for it.  Takes the site's lock itself.
+ * After a failed creation: removes what this handle made (a lock file without a ring), if nobody
+ * else has use for it.  Takes the site's lock itself.
  */
 void sync_site_discard(struct sync_site *site);
 
@@ -92,12 +92,13 @@ enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), v
                                 struct gyre_error *error);
 
 /*
- * birth: the wait for a ring to appear.  Open the birth, then try to open the ring, then wait: a ring
- * that appears after the open ends the wait at once.  Wait returns OK (look again; perhaps for no
- * reason) or TIMEOUT, and sleeps at most `deadline_ns`.
+ * birth: the wait for a ring to appear.  Open the birth, then try to open the ring, then wait: a
+ * ring that appears after the open ends the wait at once.  Wait returns OK (look again; perhaps for
+ * no reason) or TIMEOUT, and sleeps at most `deadline_ns`.
  */
 struct sync_birth;
-enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth, struct gyre_error *error);
+enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
+                                 struct gyre_error *error);
 enum gyre_status sync_birth_wait(struct sync_birth *birth, uint64_t deadline_ns);
 void             sync_birth_close(struct sync_birth *birth);
 
@@ -123,8 +124,8 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
  * Gives a new object its name, replacing any other; until then Linux shows it to nobody.  The site
  * is locked.  Tells those who wait for the ring's birth if the object is DATA.
  */
-enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object object, struct sync_map *map,
-                                  struct gyre_error *error);
+enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object object,
+                                  struct sync_map *map, struct gyre_error *error);
 
 /* Opens an existing object.  NOT_FOUND, DENIED, BAD_LAYOUT, NO_MEMORY, SYSTEM. */
 enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, bool is_writable,
@@ -134,8 +135,8 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
 void sync_map_close(struct sync_map *map);
 
 /*
- * lease: a role held by one handle of one living process.  It ends by drop, by sync_site_close and by
- * the death of the process, and by nothing else: not by a thread's exit, not by SIGSTOP.
+ * lease: a role held by one handle of one living process.  It ends by drop, by sync_site_close and
+ * by the death of the process, and by nothing else: not by a thread's exit, not by SIGSTOP.
  */
 #define SYNC_ROLE_PRODUCER 0u
 #define SYNC_ROLE_SEAT(idx) (1u + (uint32_t)(idx)) /* idx 0 to 254 */
@@ -166,7 +167,10 @@ enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t
                                 struct sync_bell *bell, struct gyre_error *error);
 void             sync_bell_close(struct sync_bell *bell);
 
-/* Wakes the waiter, or lets its next wait return at once.  One system call; from signal handlers too. */
+/*
+ * Wakes the waiter, or lets its next wait return at once.  One system call; from signal handlers
+ * too.
+ */
 void sync_bell_ring(struct sync_bell *bell);
 
 /* Forgets earlier rings.  Only by the waiter, before it says that it is about to sleep. */
@@ -194,7 +198,7 @@ bool sync_barrier_remote(void);
 
 /* clock: monotonic, common to all processes; its deadlines are those of every wait above. */
 uint64_t sync_clock_now_ns(void);
-uint64_t sync_clock_wall_ns(void); /* since 1970 */
+uint64_t sync_clock_wall_ns(void);                     /* since 1970 */
 void     sync_clock_sleep_until(uint64_t deadline_ns); /* may return early on a signal */
 
 /* host: what else the library asks of the system. */
@@ -209,20 +213,20 @@ void sync_host_unlock(void);
 void sync_host_on_fork(void (*in_child)(void));
 
 /*
- * console: for the command.  Makes stdin and stdout carry bytes as they are, lets a write to a closed
- * pipe fail instead of ending the process.
+ * console: for the command.  Makes stdin and stdout carry bytes as they are, lets a write to a
+ * closed pipe fail instead of ending the process.
  */
 void sync_console_prepare(void);
 
 /*
- * Calls `interrupted` (which must be safe in a signal handler) on Ctrl-C or a polite request to end,
- * and lets blocking reads of stdin end; a second one ends the process.
+ * Calls `interrupted` (which must be safe in a signal handler) on Ctrl-C or a polite request to
+ * end, and lets blocking reads of stdin end; a second one ends the process.
  */
 void sync_console_on_interrupt(void (*interrupted)(void));
 
 /*
- * Reads what stdin has now, at most `size` bytes; sleeps until there is something.  Positive: bytes;
- * 0: the end; -1: an error; -2: interrupted.
+ * Reads what stdin has now, at most `size` bytes; sleeps until there is something.  Positive:
+ * bytes; 0: the end; -1: an error; -2: interrupted.
  */
 int64_t sync_console_read(void *buffer, uint64_t size);
 

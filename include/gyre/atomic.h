@@ -1,10 +1,10 @@
 /*
  * atomic.h - the verbs that order memory, named by their ordering.
  *
- * It is the only file that knows how an atomic access is made: the shipped body is Concurrency Kit's
- * ck_pr.h; with GYRE_ATOMIC_BUILTIN it is the compiler's __atomic builtins, for ThreadSanitizer
- * (which cannot see CK's assembly) and for 32-bit x86 (where CK has no plain 64-bit load).  Which
- * access needs which verb is argued in fast.h and nowhere else.
+ * It is the only file that knows how an atomic access is made: the shipped body is Concurrency
+ * Kit's ck_pr.h; with GYRE_ATOMIC_BUILTIN it is the compiler's __atomic builtins, for
+ * ThreadSanitizer (which cannot see CK's assembly) and for 32-bit x86 (where CK has no plain 64-bit
+ * load).  Which access needs which verb is argued in fast.h and nowhere else.
  *
  * "Relaxed" means a single access that is not torn and not optimised away, with no order; x86 gives
  * acquire and release to every plain load and store, so on it these verbs only hold the compiler

@@ -5,33 +5,44 @@
  * and no lifecycle: whatever happens less often than once in some dozen messages is behind one of
  * the gyre__ functions at the end of the list below.
  *
- *  edge  written first                     read after                          therefore
- *  E1    publish: payload, zero of the     peek: header (acquire), then        a frame is whole before
- *        next header; then header          payload                             it is seen
+ *  edge  written first                     read after                         therefore
+ *  E1    publish: payload, zero of the     peek: header (acquire), then       a frame is whole
+ *        next header; then header          payload                            before it is seen
  *        (release)
- *  E2    release: reads of the payload;    refresh: released_pos (acquire),    bytes are reused only
- *        then released_pos (release)       then writes                         after their reader left
- *  E3    publish: header; then a plain     sleep: own bit (locked RMW), the    nobody sleeps through
- *        load of sleepers                  remote barrier, then the header     the last frame
- *  E4    create: the map; then magic       attach: magic (acquire), then the   a map with magic is
- *        (release)                         map                                 complete
- *  E5    refresh: horizon_pos; full        join: the seat; full fence; then    no newcomer is overrun
- *        fence; then the seats             horizon_pos
- *  E6    release: released_pos; then a     block: room_pos, the remote         the producer does not
- *        plain load of room_pos            barrier, then the seats             sleep through the last
- *                                                                              release
- *  E7    refresh: horizon_pos; then the    lossy read: payload; acquire        an overwritten frame is
- *        writes it allows                  fence; then horizon_pos             never taken for a good
- *                                                                              one
- *  E8    landmark: pos NONE, seq, then     resume: pos (acquire), seq          a landmark's number
- *        pos (release each)                (acquire), then pos again           belongs to its position
- *  E9    close: frames, final_pos; then    wait: state (acquire), then the     CLOSED comes behind the
- *        state (release)                   header again                        last message
+ *  E2    release: reads of the payload;    refresh: released_pos (acquire),   bytes are reused only
+ *        then released_pos (release)       then writes                        after their reader
+ *                                                                             left them
+ *  E3    publish: header; then a plain     sleep: own bit (locked RMW), the   nobody sleeps through
+ *        load of sleepers                  remote barrier, then the header    the last frame
+ *  E4    create: the map; then magic       attach: magic (acquire), then the  a map with magic is
+ *        (release)                         map                                complete
+ *  E5    refresh: horizon_pos; full fence; join: the seat; full fence; then   no newcomer is
+ *        then the seats                    horizon_pos                        overrun
+ *  E6    release: released_pos; then a     block: room_pos, the remote        the producer sleeps
+ *        plain load of room_pos            barrier, then the seats            through no release
+ *  E7    refresh: horizon_pos; then the    lossy read: payload; acquire       an overwritten frame
+ *        writes it allows                  fence; then horizon_pos            is never taken for a
+ *                                                                             good one
+ *  E8    landmark: pos NONE, seq, then pos resume: pos (acquire), seq         a landmark's number
+ *        (release each)                    (acquire), then pos again          belongs to its
+ *                                                                             position
+ *  E9    close: frames, final_pos; then    wait: state (acquire), final_pos,  CLOSED comes behind
+ *        state (release)                   then the header again              the last message
+ *  E10   join: the seat's fields; then its scan: control (acquire), then the  a seat that counts
+ *        control (CAS)                     fields                             has a cursor
+ *  E11   take over: is_registered; then    sleep: epoch (acquire), then       a sleeper knows how
+ *        epoch, state (release)            is_registered                      to reach the new
+ *                                                                             producer
+ *  E12   fence mode: needs_fence, FENCE    publish: FENCE; full fence; ack.   a long sleep only
+ *        (RMW); then fence_ack             relax: ack, FENCE, then            beside a producer
+ *                                          needs_fence                        that fences
+ *  E13   interrupt: the flag (RMW); then   wait: the bell cleared; then the   no interrupt is slept
+ *        the bell                          flag                               through
  *
  * The remote barrier: publish and release order nothing between their store and their load, so the
- * store may still be in the CPU's buffer when the load is done.  The side that wants to sleep is the
- * rare one and pays for both: on Linux membarrier(GLOBAL_EXPEDITED) makes every registered process
- * execute a full fence.  wait.c has the schemes for systems that lack it.
+ * store may still be in the CPU's buffer when the load is done.  The side that wants to sleep is
+ * the rare one and pays for both: on Linux membarrier(GLOBAL_EXPEDITED) makes every registered
+ * process execute a full fence.  wait.c has the schemes for systems that lack it.
  *
  * Aliasing: the header a consumer polls lies where payload may have lain one lap before, so whoever
  * supplies payload could forge the next header.  Therefore a frame's header is stored only when the
@@ -48,8 +59,8 @@
 
 /*
  * GYRE_FAST says how the four functions are made: inline in every program that can; plain
- * declarations of the library's symbols for MSVC and for whoever defines GYRE_NO_INLINE; the exported
- * symbols themselves in src/fast.c.
+ * declarations of the library's symbols for MSVC and for whoever defines GYRE_NO_INLINE; the
+ * exported symbols themselves in src/fast.c.
  */
 #if defined(GYRE_FAST_EXPORTS)
 #define GYRE_FAST GYRE_API
@@ -79,7 +90,10 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 /* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
 #define GYRE_ZERO_AHEAD 512u
 
-/* The first member of struct gyre_producer.  Private: it changes with the library's major version. */
+/*
+ * The first member of struct gyre_producer.  Private: it changes with the library's major
+ * version.
+ */
 struct gyre_fast_producer {
     unsigned char  *ring;         /* the first byte of the ring, in this process */
     uint64_t        mask;         /* capacity - 1 */
@@ -137,9 +151,10 @@ static inline int gyre__pos_after(uint64_t a, uint64_t b)
 GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 {
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
-    uint64_t pos = p->claim_pos;
-    uint64_t end = pos + (((uint64_t)size + GYRE_FRAME_HEADER_SIZE + p->align_mask) & ~p->align_mask);
-    uint64_t header = p->seq << 32 | GYRE_FRAME_PUBLISHED | size;
+    uint64_t                   pos = p->claim_pos;
+    uint64_t                   end =
+        pos + (((uint64_t)size + GYRE_FRAME_HEADER_SIZE + p->align_mask) & ~p->align_mask);
+    uint64_t  header = p->seq << 32 | GYRE_FRAME_PUBLISHED | size;
     uint64_t *frame;
 
     if (gyre__pos_after(end, p->open_pos))
@@ -163,9 +178,9 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 GYRE_FAST void gyre_publish(struct gyre_producer *producer)
 {
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
-    uint64_t header = p->batch_header;
-    uint64_t pos = p->zero_pos;
-    uint64_t end = p->claim_pos + GYRE_ZERO_AHEAD;
+    uint64_t                   header = p->batch_header;
+    uint64_t                   pos = p->zero_pos;
+    uint64_t                   end = p->claim_pos + GYRE_ZERO_AHEAD;
 
     if (header == 0)
         return;
@@ -191,8 +206,8 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
 GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
 {
     struct gyre_fast_consumer *c = (struct gyre_fast_consumer *)(void *)consumer;
-    uint64_t             offset = c->peek_pos & c->mask;
-    const unsigned char *frame = c->ring + offset;
+    uint64_t                   offset = c->peek_pos & c->mask;
+    const unsigned char       *frame = c->ring + offset;
     uint64_t header = gyre_load_acquire_64((const uint64_t *)(const void *)frame); /* E1 */
     uint64_t payload = header & GYRE_FRAME_SIZE_MASK;
     uint64_t expected = c->peek_seq << 32 | GYRE_FRAME_PUBLISHED;
@@ -209,19 +224,19 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
 }
 
 /*
- * Gives back all that was peeked.  OK for a reliable consumer, always.  A lossy consumer or a tap gets
- * GAP if any of it may have been overwritten while it was read: then none of it was a message, all
- * of it counts in gyre_consumer_gap unless it is delivered again, and the next peek is behind the
- * gap.  Makes a system call only if the producer sleeps until this room is free.
+ * Gives back all that was peeked.  OK for a reliable consumer, always.  A lossy consumer or a tap
+ * gets GAP if any of it may have been overwritten while it was read: then none of it was a message,
+ * all of it counts in gyre_consumer_gap unless it is delivered again, and the next peek is behind
+ * the gap.  Makes a system call only if the producer sleeps until this room is free.
  */
 GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
 {
     struct gyre_fast_consumer *c = (struct gyre_fast_consumer *)(void *)consumer;
-    uint64_t pos = c->peek_pos;
-    uint64_t room;
+    uint64_t                   pos = c->peek_pos;
+    uint64_t                   room;
 
     if (c->is_lossy) {
-        gyre_fence_acquire(); /* E7 */
+        gyre_fence_acquire();                                                   /* E7 */
         if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos)) /* E7 */
             return gyre__overrun(consumer);
     }

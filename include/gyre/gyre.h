@@ -62,8 +62,8 @@ enum {
 };
 
 /*
- * What gyre_producer_open takes.  Start from GYRE_RING_OPTIONS_INIT, so that `size` is right and all
- * else is zero.  Zero means: the default for a new ring, or whatever an existing ring has.
+ * What gyre_producer_open takes.  Start from GYRE_RING_OPTIONS_INIT, so that `size` is right and
+ * all else is zero.  Zero means: the default for a new ring, or whatever an existing ring has.
  */
 struct gyre_ring_options {
     uint32_t size;        /* sizeof(struct gyre_ring_options) */
@@ -71,9 +71,9 @@ struct gyre_ring_options {
     uint64_t capacity;    /* bytes, a power of two from 4096 to 2^40; default 4 MiB */
     uint32_t seat_count;  /* 1 to 255 seats for consumers; default 63 */
     uint32_t flags;       /* GYRE_STRICT_WAKE, GYRE_KEEP */
-    uint32_t wait;        /* enum gyre_wait_strategy, of gyre_send and gyre_producer_wait_consumers */
-    uint32_t spin_ns;     /* how long to spin before a sleep; default 20000 */
-    uint64_t first_pos;   /* where positions of a new ring begin, a multiple of the capacity */
+    uint32_t wait;      /* enum gyre_wait_strategy, of gyre_send and gyre_producer_wait_consumers */
+    uint32_t spin_ns;   /* how long to spin before a sleep; default 20000 */
+    uint64_t first_pos; /* where positions of a new ring begin, a multiple of the capacity */
 };
 #define GYRE_RING_OPTIONS_INIT                                                                     \
     {                                                                                              \
@@ -83,7 +83,7 @@ struct gyre_ring_options {
 enum gyre_consumer_kind {
     GYRE_RELIABLE = 0, /* holds the producer back; loses nothing */
     GYRE_LOSSY = 1,    /* never holds it back; told exactly how many messages it lost */
-    GYRE_TAP = 2       /* as lossy, but maps DATA read-only and nothing else: unseen, sleeps by timer */
+    GYRE_TAP = 2 /* as lossy, but maps DATA read-only and nothing else: unseen, sleeps by timer */
 };
 
 enum gyre_start {
@@ -99,9 +99,9 @@ enum gyre_on_gap {
 
 /* What gyre_consumer_open takes.  Start from GYRE_CONSUMER_OPTIONS_INIT; zero is the default. */
 struct gyre_consumer_options {
-    uint32_t size; /* sizeof(struct gyre_consumer_options) */
-    uint32_t kind; /* enum gyre_consumer_kind */
-    uint32_t start; /* enum gyre_start */
+    uint32_t size;   /* sizeof(struct gyre_consumer_options) */
+    uint32_t kind;   /* enum gyre_consumer_kind */
+    uint32_t start;  /* enum gyre_start */
     uint32_t on_gap; /* enum gyre_on_gap */
     uint64_t start_seq;
     uint32_t wait;             /* enum gyre_wait_strategy */
@@ -123,9 +123,10 @@ struct gyre_consumer_options {
  * the producer's role, EXISTS if the ring has another value of a non-zero option, BAD_LAYOUT,
  * DENIED, NO_MEMORY (all memory is committed here, never later), UNSUPPORTED, SYSTEM.
  */
-GYRE_API enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_options *options,
-                                             struct gyre_producer **producer,
-                                             struct gyre_error *error);
+GYRE_API enum gyre_status gyre_producer_open(const char                     *name,
+                                             const struct gyre_ring_options *options,
+                                             struct gyre_producer          **producer,
+                                             struct gyre_error              *error);
 
 /*
  * Gives up what was claimed and not published, tells the consumers that nothing more will come, and
@@ -140,7 +141,8 @@ GYRE_API void gyre_producer_close(struct gyre_producer *producer);
  */
 GYRE_API enum gyre_status gyre_consumer_open(const char                         *name,
                                              const struct gyre_consumer_options *options,
-                                             struct gyre_consumer **consumer, struct gyre_error *error);
+                                             struct gyre_consumer              **consumer,
+                                             struct gyre_error                  *error);
 
 /* Gives the seat back and frees the handle.  NULL is allowed. */
 GYRE_API void gyre_consumer_close(struct gyre_consumer *consumer);
@@ -162,8 +164,8 @@ extern "C" {
  * Sends one message: waits for room until the deadline, copies, publishes all that is claimed.
  * TIMEOUT: nothing was claimed or sent.  TOO_LARGE likewise.  INTERRUPTED, FORKED.
  */
-GYRE_API enum gyre_status gyre_send(struct gyre_producer *producer, const void *message, uint32_t size,
-                                    uint64_t deadline_ns);
+GYRE_API enum gyre_status gyre_send(struct gyre_producer *producer, const void *message,
+                                    uint32_t size, uint64_t deadline_ns);
 
 /*
  * Waits until gyre_claim(producer, size) can succeed.  OK, TIMEOUT, TOO_LARGE, INTERRUPTED, FORKED.
@@ -172,9 +174,11 @@ GYRE_API enum gyre_status gyre_send(struct gyre_producer *producer, const void *
 GYRE_API enum gyre_status gyre_wait_room(struct gyre_producer *producer, uint32_t size,
                                          uint64_t deadline_ns);
 
-/* Waits until at least `count` reliable consumers have joined.  OK, TIMEOUT, INTERRUPTED, FORKED. */
-GYRE_API enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer, uint32_t count,
-                                                       uint64_t deadline_ns);
+/*
+ * Waits until at least `count` reliable consumers have joined.  OK, TIMEOUT, INTERRUPTED, FORKED.
+ */
+GYRE_API enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer,
+                                                       uint32_t count, uint64_t deadline_ns);
 
 /*
  * Waits until gyre_peek has a message: OK.  Other outcomes, each after everything before it was
@@ -185,10 +189,10 @@ GYRE_API enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *pro
 GYRE_API enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns);
 
 /*
- * Waits for one message and copies it to `buffer`.  `size` receives its size.  TOO_LARGE: it has more
- * than `capacity` bytes; `size` receives its size and the message stays.  A lossy consumer or a tap
- * never gets a message that was being overwritten.  Otherwise as gyre_wait.  Releases the message,
- * and whatever was peeked before.
+ * Waits for one message and copies it to `buffer`.  `size` receives its size.  TOO_LARGE: it has
+ * more than `capacity` bytes; `size` receives its size and the message stays.  A lossy consumer or
+ * a tap never gets a message that was being overwritten.  Otherwise as gyre_wait.  Releases the
+ * message, and whatever was peeked before.
  */
 GYRE_API enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_t capacity,
                                     uint32_t *size, uint64_t deadline_ns);
@@ -204,7 +208,10 @@ GYRE_API void gyre_consumer_interrupt(struct gyre_consumer *consumer);
 GYRE_API uint64_t gyre_consumer_gap(const struct gyre_consumer *consumer);
 GYRE_API uint64_t gyre_consumer_lost(const struct gyre_consumer *consumer);
 
-/* The number of the next message that gyre_peek returns, or that gyre_claim makes.  The first is 0. */
+/*
+ * The number of the next message that gyre_peek returns, or that gyre_claim makes.  The first is
+ * 0.
+ */
 GYRE_API uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer);
 GYRE_API uint64_t gyre_producer_seq(const struct gyre_producer *producer);
 
@@ -245,20 +252,20 @@ struct gyre_seat_info {
 };
 
 /*
- * Looks at a ring without joining it.  Up to `seat_capacity` taken seats are written to `seats`, their
- * number to `*seat_taken`.  NOT_FOUND, BAD_LAYOUT, DENIED, BAD_ARGUMENT, NO_MEMORY, SYSTEM.
+ * Looks at a ring without joining it.  Up to `seat_capacity` taken seats are written to `seats`,
+ * their number to `*seat_taken`.  NOT_FOUND, BAD_LAYOUT, DENIED, BAD_ARGUMENT, NO_MEMORY, SYSTEM.
  */
 GYRE_API enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,
                                             struct gyre_seat_info *seats, uint32_t seat_capacity,
                                             uint32_t *seat_taken, struct gyre_error *error);
 
 /* Calls `visit` with the name of each ring of the current user; stops when it returns non-zero. */
-GYRE_API enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context), void *context,
-                                         struct gyre_error *error);
+GYRE_API enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context),
+                                         void *context, struct gyre_error *error);
 
 /*
- * Removes a ring.  BUSY while some process has it open, unless `force`: then its name goes, and those
- * who have it open keep it to themselves.  Windows removes rings itself: BUSY or NOT_FOUND.
+ * Removes a ring.  BUSY while some process has it open, unless `force`: then its name goes, and
+ * those who have it open keep it to themselves.  Windows removes rings itself: BUSY or NOT_FOUND.
  */
 GYRE_API enum gyre_status gyre_ring_remove(const char *name, int force, struct gyre_error *error);
 

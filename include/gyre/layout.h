@@ -31,8 +31,8 @@
  * One line, one writer.  A line is 128 bytes because x86 prefetches 64-byte lines in pairs.
  * Positions are 64-bit byte counts since creation; they only grow, are masked only to index, and
  * are compared by difference.  The idea of the message's number in its own line is from MengRao's
- * SPMC_Queue and Firedancer's tango; bytes that differ in rights on different pages are the kernel's
- * BPF ring buffer's.
+ * SPMC_Queue and Firedancer's tango; bytes that differ in rights on different pages are the
+ * kernel's BPF ring buffer's.
  */
 #ifndef GYRE_LAYOUT_H
 #define GYRE_LAYOUT_H
@@ -74,8 +74,9 @@
 #define GYRE_RING_CLOSED 2u /* the last producer closed it at final_pos */
 
 /* gyre_shared_header.options */
-#define GYRE_OPTION_STRICT_WAKE (UINT32_C(1) << 0) /* every publish fences before it looks for sleepers */
-#define GYRE_OPTION_KEEP (UINT32_C(1) << 1)        /* the ring outlives its last process (Linux) */
+#define GYRE_OPTION_STRICT_WAKE                                                                    \
+    (UINT32_C(1) << 0)                      /* every publish fences before it looks for sleepers */
+#define GYRE_OPTION_KEEP (UINT32_C(1) << 1) /* the ring outlives its last process (Linux) */
 
 /* All of it is constant once the magic is there. */
 struct gyre_shared_header {
@@ -94,7 +95,9 @@ struct gyre_shared_header {
     uint32_t zero[43];
 };
 
-/* Written by the producer, rarely: at most GYRE_LANDMARK_STEPS times a lap and on its slow paths. */
+/*
+ * Written by the producer, rarely: at most GYRE_LANDMARK_STEPS times a lap and on its slow paths.
+ */
 struct gyre_shared_front {
     uint64_t horizon_pos; /* E5 E7: bytes at or after it are not overwritten */
     uint64_t room_pos;    /* E6: a blocked producer waits for cursors to reach it; 0: none waits */
@@ -181,7 +184,8 @@ GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_seat, lost_count) == 32, "the lay
 #define GYRE_LANDMARKS_OFF 512u
 #define GYRE_SLEEPERS_OFF 128u
 #define GYRE_ROOM_OFF 256u
-GYRE_STATIC_ASSERT(GYRE_LANDMARKS_OFF + GYRE_LANDMARK_COUNT * 16u <= GYRE_RING_OFF, "DATA overlaps");
+GYRE_STATIC_ASSERT(GYRE_LANDMARKS_OFF + GYRE_LANDMARK_COUNT * 16u <= GYRE_RING_OFF,
+                   "DATA overlaps");
 GYRE_STATIC_ASSERT(GYRE_ROOM_OFF + GYRE_LINE_SIZE <= GYRE_SEATS_OFF, "CTRL overlaps");
 
 #endif

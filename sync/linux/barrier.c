@@ -1,7 +1,8 @@
 /*
  * barrier.c - the remote barrier: membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED).
  *
- * Some sandboxes refuse the call; then both functions say so and the callers use their other schemes.
+ * Some sandboxes refuse the call; then both functions say so and the callers use their other
+ * schemes.
  */
 #include "calls.h"
 #include "sync.h"

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 
-#define SLICE_NS UINT64_C(1000000000) /* a directory on a disk shared with others may tell nothing */
+#define SLICE_NS                                                                                   \
+    UINT64_C(1000000000) /* a directory on a disk shared with others may tell nothing */
 
 struct sync_birth {
     int fd;

@@ -1,9 +1,9 @@
 /*
  * lease.c - roles held by living processes: OFD write locks on single bytes of the lock file.
  *
- * Such a lock ends when the last descriptor of its open file description is closed, which the kernel
- * does after the last thread of a dying process has left its memory: whoever finds a lease free can
- * rely on it that its holder stores nothing any more.
+ * Such a lock ends when the last descriptor of its open file description is closed, which the
+ * kernel does after the last thread of a dying process has left its memory: whoever finds a lease
+ * free can rely on it that its holder stores nothing any more.
  */
 #include "site.h"
 

@@ -2,8 +2,8 @@
  * map.c - the two shared objects of a ring: files on tmpfs.
  *
  * A new object is an unnamed file until it is published, so its name never denotes a half-built one
- * and a creator that dies leaves nothing.  Its memory is committed by posix_fallocate: ftruncate and
- * MAP_POPULATE report success on a full tmpfs, and the first touch is then SIGBUS.
+ * and a creator that dies leaves nothing.  Its memory is committed by posix_fallocate: ftruncate
+ * and MAP_POPULATE report success on a full tmpfs, and the first touch is then SIGBUS.
  */
 #include "site.h"
 
@@ -82,8 +82,8 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     char             file[SITE_FILE_SIZE];
     struct stat      file_status;
     enum gyre_status status;
-    int              flags = (is_writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-    int              fd;
+    int flags = (is_writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    int fd;
 
     site_file(site, site_suffix(object), file);
     fd = sync_calls.openat(site->dir_fd, file, flags, 0);
@@ -94,7 +94,8 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     else if (!S_ISREG(file_status.st_mode) || file_status.st_size <= 0)
         status = sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
     else if (file_status.st_blocks * 512 < file_status.st_size)
-        status = sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat"); /* a hole: its touch may be SIGBUS */
+        status =
+            sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat"); /* a hole: its touch may be SIGBUS */
     else if (!site_trusts(&file_status))
         status = sync_fail(error, GYRE_DENIED, 0, "fstat");
     else

@@ -2,9 +2,9 @@
  * site.c - the directory and the lock file of a ring.
  *
  * The lock file is the anchor: whoever creates, joins or removes a ring holds its admin byte, and
- * whoever has the ring open holds a shared lock on its attach byte.  Open-file-description locks are
- * the authority because they end with the last descriptor of a process, whatever way it dies, and
- * know neither pids nor threads.  A lock file that was unlinked while somebody waited for it is
+ * whoever has the ring open holds a shared lock on its attach byte.  Open-file-description locks
+ * are the authority because they end with the last descriptor of a process, whatever way it dies,
+ * and know neither pids nor threads.  A lock file that was unlinked while somebody waited for it is
  * recognised by its link count, so no two processes ever hold "the" admin byte at once.
  */
 #include "site.h"
@@ -324,8 +324,8 @@ int site_lock_fd_for_looking(struct sync_site *site)
 
     if (site->lock_fd < 0 && site->dir_fd >= 0 && site->mode == SYNC_SITE_LOOK) {
         site_file(site, ".lock", file);
-        site->lock_fd =
-            sync_calls.openat(site->dir_fd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+        site->lock_fd = sync_calls.openat(site->dir_fd, file,
+                                          O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
     }
     return site->lock_fd;
 }

@@ -12,7 +12,10 @@
 
 #define SITE_FILE_SIZE 256 /* a file name: the ring's name, a suffix, a zero */
 
-/* Bytes of the lock file.  Each is a role; OFD locks on them end with their open file description. */
+/*
+ * Bytes of the lock file.  Each is a role; OFD locks on them end with their open file
+ * description.
+ */
 #define SITE_BYTE_ATTACH 0
 #define SITE_BYTE_ADMIN 1
 #define SITE_BYTE_PRODUCER 2
@@ -42,7 +45,10 @@ int site_lock_byte(int fd, int command, short type, off_t byte);
 /* errno -> status: ENOENT, EACCES, ENOSPC and their like; anything else is SYSTEM. */
 enum gyre_status site_fail(struct gyre_error *error, int code, const char *call);
 
-/* A file that a ring may use: regular, of this user or root, one link at most, writable by no other. */
+/*
+ * A file that a ring may use: regular, of this user or root, one link at most, writable by no
+ * other.
+ */
 bool site_trusts(const struct stat *status);
 
 /* Absolute monotonic nanoseconds as the kernel wants them. */

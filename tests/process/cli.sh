@@ -1,0 +1,435 @@
+#!/usr/bin/env bash
+# cli.sh - the command as its users meet it: pipelines, exit codes, what it says when it fails.
+# Nothing here sleeps to let something happen: a tap that asks for no message (`tail -n 0`) waits for
+# a ring, --subscribers for consumers, and a FIFO holds a producer's input open.
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/tap.sh"
+
+run=(${GYRE_RUN:+"$GYRE_RUN"} "$GYRE_BIN")
+prefix=cli.$$
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tap_dir"' EXIT
+
+ring_count=0
+new_ring() { # a name that nobody else uses, in $ring
+    ring_count=$((ring_count + 1))
+    ring=$prefix.$ring_count
+}
+
+# ended NAME WANTED PID: the background process ends with that code.
+ended() {
+    local got=0
+    wait "$3" || got=$?
+    if [ "$got" -eq "$2" ]; then pass "$1"; else fail "$1" "status $got, not $2"; fi
+}
+
+same() { # same NAME FILE WANTED
+    if cmp "$2" "$3" >&2; then pass "$1"; else fail "$1" "$2 is not $3"; fi
+}
+
+has() { # has NAME FILE PATTERN
+    if grep -qE -- "$3" "$2"; then
+        pass "$1"
+    else
+        fail "$1" "no '$3' in: $(head -c 300 "$2" | tr '\r\n' ' |')"
+    fi
+}
+
+# says NAME STATUS PATTERN ARGUMENT...: ends with that status and one line that matches on stderr.
+says() {
+    local name=$1 wanted=$2 pattern=$3 got=0
+    shift 3
+    gyre "$@" >out 2>err </dev/null || got=$?
+    if [ "$got" -ne "$wanted" ]; then
+        fail "$name" "status $got, not $wanted: $(cat err)"
+    else
+        has "$name" err "$pattern"
+    fi
+}
+
+# pass_through NAME IN WANTED PUB_OPTIONS SUB_OPTIONS: what one sub writes of what pub read.
+pass_through() {
+    new_ring
+    # shellcheck disable=SC2086
+    "${run[@]}" sub "$ring" $5 >out 2>err &
+    local sub=$!
+    # shellcheck disable=SC2086
+    gyre pub "$ring" --subscribers 1 $4 <"$2" || fail "$1: pub" "status $?"
+    ended "$1: ends with the producer" 0 $sub
+    same "$1" out "$3"
+}
+
+test_pipelines() {
+    local pids=() i code=0
+    new_ring
+    printf 'first\n\n  spaces kept \nlast, without a newline' >in
+    for i in 1 2 3; do
+        "${run[@]}" sub "$ring" >"out.$i" &
+        pids+=($!)
+    done
+    gyre pub "$ring" --subscribers 3 <in || code=$?
+    check "pub ends with 0" test $code -eq 0
+    { cat in && echo; } >wanted
+    for i in 1 2 3; do
+        ended "sub $i ends with 0 when the producer closes" 0 "${pids[i - 1]}"
+        same "sub $i has every line, and a newline behind the last" "out.$i" wanted
+    done
+
+    : >empty
+    pass_through "no input is no message" empty empty "" ""
+    printf '\n' >in
+    pass_through "an empty line is an empty message" in in "" ""
+    printf 'crlf\r\nnul \0 and \032\n\377\n' >in
+    pass_through "bytes are not touched" in in "" ""
+    { printf 'short\n'; head -c 1500000 /dev/zero | tr '\0' x; printf '\nshort\n'; } >in
+    pass_through "a line longer than a read" in in "" ""
+    seq 1 200000 >in
+    pass_through "a ring much smaller than the input" in in "--capacity 4K --align 8" ""
+    pass_through "--strict-wake" in in "--strict-wake --seats 3" ""
+    head -c 100003 /dev/urandom >in
+    pass_through "raw blocks, the last one shorter" in in "--size 1000" "--raw"
+    pass_through "blocks of one byte" in in "--size 1" "--raw"
+    pass_through "blocks as large as the ring takes" in in "--size 2040 --capacity 4K" "--raw"
+    printf 'abcdefg' >in
+    printf 'abc\ndef\ng\n' >wanted
+    pass_through "a newline behind each block" in wanted "--size=3" ""
+}
+
+test_prompt() {
+    local line pub sub tap
+    new_ring
+    mkfifo in out
+    "${run[@]}" pub "$ring" --subscribers 1 <in &
+    pub=$!
+    exec 3>in
+    "${run[@]}" tail "$ring" -n 1 >out.tap &
+    tap=$!
+    gyre tail "$ring" -n 0
+    "${run[@]}" sub "$ring" >out &
+    sub=$!
+    exec 4<out
+    echo one >&3
+    IFS= read -r -t 60 line <&4
+    check "a line comes out while its writer stays silent" test "$line" = one
+    printf 'half a ' >&3
+    printf 'line\nnext\n' >&3
+    IFS= read -r -t 60 line <&4
+    check "a line in two pieces is one message" test "$line" = "half a line"
+    IFS= read -r -t 60 line <&4
+    says "a second producer is refused" 1 "another process publishes" pub "$ring"
+    gyre stat "$ring" >stat
+    has "stat names the producer" stat '^producer +[0-9,]+ '
+    has "stat groups digits" stat '^capacity +4,194,304 bytes'
+    has "stat shows the seat" stat '^ +0  reliable  (asleep|awake)'
+    gyre stat "$ring" --json >stat
+    has "stat --json is one object" stat '^\{"name":"'"$ring"'",.*"next_seq":3,.*"seats":\[\{"seat_idx":0,"kind":"reliable".*\}\]\}$'
+    gyre list >names
+    has "list names the ring" names "^$ring\$"
+    gyre list --json >names
+    has "list --json makes an object a line" names "^\{\"name\":\"$ring\"\}\$"
+    [ -n "${GYRE_WINE:-}" ] || says "rm leaves an open ring" 1 "$ring: .*has it open" rm "$ring"
+    exec 3>&-
+    ended "pub ends with its input" 0 $pub
+    ended "sub ends with the producer" 0 $sub
+    ended "tail ends after -n messages" 0 $tap
+    echo one >wanted
+    same "tail saw the first message" out.tap wanted
+    exec 4<&-
+    rm in out
+}
+
+# A producer that waits for a line from FIFO `in` (descriptor 3), behind the lines of $@.
+open_producer() { # open_producer OPTIONS LINE...: sets $pub
+    mkfifo in
+    # shellcheck disable=SC2086
+    "${run[@]}" pub "$ring" $1 <in &
+    pub=$!
+    exec 3>in
+    shift
+    [ $# -eq 0 ] || printf '%s\n' "$@" >&3
+    gyre tail "$ring" -n "$#" --from oldest >/dev/null # they are there
+}
+
+close_producer() {
+    exec 3>&-
+    ended "$1: pub ends" 0 $pub
+    rm in
+}
+
+test_starts() {
+    local sub
+    new_ring
+    open_producer "" zero one two three
+    printf '%s\n' zero one two three >wanted
+    gyre sub "$ring" --from oldest -n 4 >out
+    same "--from oldest" out wanted
+    printf 'two\nthree\n' >wanted
+    gyre sub "$ring" --from=2 -n2 >out
+    same "--from a number, -n2" out wanted
+    says "--from a message not yet published" 2 "--from 9: .*not published yet" sub "$ring" --from 9
+    gyre sub "$ring" -n 0 >out
+    check "-n 0 joins and leaves" test ! -s out
+    "${run[@]}" sub "$ring" --from newest -n 1 >out &
+    sub=$!
+    until gyre stat "$ring" | grep -q reliable; do :; done
+    echo four >&3
+    ended "--from newest ends" 0 $sub
+    echo four >wanted
+    same "--from newest" out wanted
+    close_producer "starts"
+}
+
+test_gaps() {
+    local kind code
+    for kind in "sub --lossy" tail; do
+        new_ring
+        open_producer "--capacity 4K"
+        mkfifo out
+        # shellcheck disable=SC2086
+        "${run[@]}" ${kind% *} "$ring" ${kind#"${kind% *}"} --from oldest >out 2>err &
+        sub=$!
+        exec 4<out
+        echo start >&3
+        IFS= read -r -t 60 code <&4
+        # It can pass on no more than its buffer and the pipe's hold; pub does not wait for it.
+        seq 1 300000 >&3
+        close_producer "$kind"
+        cat <&4 >rest
+        ended "$kind: a gap seen is told by the exit code" 6 $sub
+        exec 4<&-
+        has "$kind: a gap is told on stderr" err '^gyre: gap: [0-9]+ messages lost before message [0-9]+'
+        code=$(awk '/^gyre: gap: / { sum += $3 } END { print sum }' err)
+        check "$kind: lines and gaps account for every message" \
+            test $(($(wc -l <rest) + code)) -eq 300000
+        check "$kind: no line is damaged" awk '!/^[0-9]+$/ || $0 <= last { exit 1 } { last = $0 + 0 }' rest
+        rm out
+    done
+    new_ring
+    open_producer "--capacity 4K" $(seq 1 1000)
+    says "a start that is gone is a gap" 6 '^gyre: gap: [0-9]+ messages lost before' sub "$ring" --from 0 -n 1
+    code=$(awk '/^gyre: gap: / { print $3 + 1 }' err)
+    check "the gap's size says what comes next" test "$(cat out)" = "$code"
+    close_producer "gone"
+}
+
+test_limits() {
+    new_ring
+    { echo good; head -c 2041 /dev/zero | tr '\0' x; echo; echo after; } >in
+    head -c 2040 /dev/zero | tr '\0' y >>in
+    local code=0
+    "${run[@]}" sub "$ring" >out &
+    local sub=$!
+    gyre pub "$ring" --capacity 4K --subscribers 1 <in 2>err || code=$?
+    check "a line over the limit ends pub with 1" test $code -eq 1
+    has "and is named with its size" err "^gyre: pub: $ring: line 2 has 2041 bytes, the ring carries at most 2040"
+    ended "sub ends" 0 $sub
+    echo good >wanted
+    same "what was before it is published" out wanted
+
+    new_ring
+    "${run[@]}" sub "$ring" >out &
+    sub=$!
+    code=0
+    gyre pub "$ring" --capacity 4K --subscribers 1 --on-error skip <in 2>err || code=$?
+    check "--on-error skip ends with 0" test $code -eq 0
+    has "and names the line" err 'line 2 has 2041 bytes.*skipped'
+    ended "sub ends after a skipped line" 0 $sub
+    { echo good; echo after; head -c 2040 /dev/zero | tr '\0' y; echo; } >wanted
+    same "all other lines are published, up to the limit" out wanted
+
+    { echo one; head -c 3000000 /dev/zero; printf '\ntwo'; } >in
+    new_ring
+    "${run[@]}" sub "$ring" >out &
+    sub=$!
+    gyre pub "$ring" --capacity 64K --subscribers 1 --on-error skip <in 2>err
+    has "a line that fits in no buffer is named" err 'line 2 has 3000000 bytes'
+    ended "sub ends after it" 0 $sub
+    printf 'one\ntwo\n' >wanted
+    same "and only that line is missing" out wanted
+    says "a block over the limit" 2 "--size 2041: .*at most 2040" pub "$ring" --capacity 4K --size 2041
+}
+
+test_deaths() {
+    new_ring
+    open_producer "--subscribers 2"
+    "${run[@]}" sub "$ring" >out 2>err &
+    local sub=$!
+    "${run[@]}" sub "$ring" --follow >out.follow 2>err.follow &
+    local follow=$!
+    echo before >&3
+    gyre tail "$ring" --from oldest -n 1 >/dev/null
+    kill -9 $pub
+    wait $pub 2>/dev/null
+    exec 3>&-
+    rm in
+    ended "sub ends with 1 when the producer dies" 1 $sub
+    has "and says so" err "$ring: the producer died"
+    echo before >wanted
+    same "after what was published" out wanted
+    echo after | gyre pub "$ring" --subscribers 1
+    check "a new producer goes on" test $? -eq 0
+    echo again | gyre pub "$ring"
+    gyre sub "$ring" --from 2 --follow -n 1 >out
+    echo again >wanted
+    same "the numbers go on" out wanted
+    open_producer "" # with this one open, --follow cannot have ended
+    echo last >&3
+    until [ "$(wc -l <out.follow)" -eq 4 ]; do :; done
+    kill -9 $follow
+    wait $follow 2>/dev/null
+    printf '%s\n' before after again last >wanted
+    same "--follow goes on with the next producers" out.follow wanted
+    has "--follow tells of the death" err.follow 'the producer died'
+    close_producer "deaths"
+}
+
+test_codes() {
+    new_ring
+    says "stat of no ring" 3 "^gyre: stat: $ring: no ring has this name" stat "$ring"
+    says "rm of no ring" 3 "^gyre: rm: $ring: no ring has this name" rm "$ring"
+    says "sub --timeout" 5 "^gyre: sub: $ring: .*in time" sub "$ring" --timeout 20ms
+    says "tail --timeout 0" 5 "^gyre: tail: $ring: .*in time" tail "$ring" --timeout 0
+    says "pub --subscribers --timeout" 5 "^gyre: pub: $ring: .*--subscribers" \
+        pub "$ring" --subscribers 1 --timeout=0.02s
+    says "--subscribers over the seats" 2 "--subscribers 4: .* 3 seats" pub "$ring" --seats 3 --subscribers 4
+    says "no verb" 2 "verb is missing"
+    says "unknown verb" 2 "^gyre: publish: unknown verb" publish x
+    says "unknown option" 2 "^gyre: pub: --capcity=4M: unknown option" pub x --capcity=4M
+    says "unknown letter" 2 "^gyre: sub: -x: unknown option" sub x -x
+    says "no name" 2 "^gyre: sub: NAME: .*missing" sub
+    says "two names" 2 "^gyre: sub: y: " sub x y
+    says "a name for list" 2 "^gyre: list: x: " list x
+    says "bad name" 2 "^gyre: pub: no/slash: .*field name" pub no/slash
+    says "bad name behind --" 2 "^gyre: stat: -x: .*field name" stat -- -x
+    says "a value is missing" 2 "^gyre: sub: -n COUNT: .*missing" sub x -n
+    says "a flag with a value" 2 "^gyre: sub: --raw=1: .*no value" sub x --raw=1
+    says "capacity is no size" 2 "^gyre: pub: --capacity 4Q: not a size" pub x --capacity 4Q
+    says "capacity is no power of two" 2 "^gyre: pub: x: --capacity 5000: .*power of two" pub x --capacity 5000
+    says "capacity too large" 2 "--capacity 2T: " pub x --capacity 2T
+    says "capacity overflows" 2 "--capacity 99999999999T: " pub x --capacity 99999999999T
+    says "capacity zero" 2 "--capacity 0: .*zero" pub x --capacity 0
+    says "bad align" 2 "--align 7: .*8, 16, 32 or 64" pub x --align 7
+    says "bad seats" 2 "--seats 256: 1 to 255" pub x --seats 256
+    says "bad count" 2 "--count many: not a whole number" sub x --count many
+    says "bad start" 2 "--from first: neither" sub x --from first
+    says "bad duration" 2 "--timeout 1.x: not a duration" sub x --timeout 1.x
+    says "bad --on-error" 2 "--on-error retry: neither" pub x --on-error retry
+    says "--timeout for nothing" 2 "--timeout: without --subscribers" pub x --timeout 1
+    new_ring
+    open_producer "--capacity 64K"
+    exec 3>&-
+    wait $pub
+    rm in
+}
+
+test_help() {
+    local verb
+    gyre --version >out
+    has "--version" out '^gyre [0-9]+\.[0-9]+\.[0-9]+'
+    gyre --help >out
+    check "--help ends with 0" test $? -eq 0
+    for verb in pub sub tail stat list rm; do
+        has "--help lists $verb" out "^  $verb "
+        gyre "$verb" --help >out.verb
+        has "$verb --help" out.verb "^usage: gyre $verb"
+        gyre help "$verb" >out.help
+        same "help $verb is the same" out.help out.verb
+        has "$verb --help has the exit codes" out.verb '^  130 '
+    done
+    says "help of no verb" 2 "^gyre: help: nothing: unknown verb" help nothing
+}
+
+# What needs signals, permissions and rings that outlive their processes.
+test_native() {
+    local sub code=0
+    new_ring
+    seq 1 100000 >in
+    { "${run[@]}" sub "$ring"; echo $? >code; } | head -n 1 >out &
+    sub=$!
+    gyre pub "$ring" --subscribers 1 <in
+    wait $sub
+    echo 1 >wanted
+    same "head has its line" out wanted
+    echo 0 >wanted
+    same "a reader that leaves ends sub with 0" code wanted
+    gyre help | true
+    check "a reader that leaves ends help with 0" test "${PIPESTATUS[0]}" -eq 0
+    gyre list >/dev/null
+    gyre --version >/dev/full 2>err || code=$?
+    check "a full device is an error" test $code -eq 1
+    has "and is named" err 'stdout'
+
+    new_ring
+    printf 'one\ntwo\n' | gyre pub "$ring" --keep
+    gyre sub "$ring" --from oldest >out
+    printf 'one\ntwo\n' >wanted
+    same "--keep keeps a ring without a process" out wanted
+    gyre stat "$ring" >out
+    has "stat of a closed ring" out '^state +closed'
+    says "another capacity" 1 "--capacity 8K: .*exists" pub "$ring" --capacity 8K
+    check "rm" gyre rm "$ring"
+    says "rm was done" 3 "no ring" stat "$ring"
+    new_ring
+    open_producer ""
+    check "rm --force removes an open ring" gyre rm "$ring" --force
+    close_producer "forced"
+    mkdir open && chmod 777 open
+    GYRE_DIR=$tap_dir/open says "an open directory is not trusted" 4 "refuses access" pub x
+}
+
+# interrupt NAME ARGUMENT...: starts the command with Ctrl-C enabled, which bash takes from jobs.
+interruptible() {
+    env --default-signal=INT "${run[@]}" "$@" 
+}
+
+test_interrupts() {
+    local pid line
+    new_ring
+    mkfifo in out
+    env --default-signal=INT "${run[@]}" pub "$ring" --keep <in &
+    pid=$!
+    exec 3>in
+    printf 'one\ntwo\nunfinished' >&3
+    gyre tail "$ring" --from oldest -n 2 >/dev/null
+    kill -INT $pid
+    ended "Ctrl-C ends pub with 130" 130 $pid
+    exec 3>&-
+    gyre sub "$ring" --from oldest >out.all
+    printf 'one\ntwo\n' >wanted
+    same "what was whole is published, and the ring closed" out.all wanted
+    gyre rm "$ring"
+
+    open_producer ""
+    env --default-signal=INT "${run[@]}" sub "$ring" --from oldest >out &
+    pid=$!
+    exec 4<out
+    echo hello >&3
+    IFS= read -r -t 60 line <&4
+    kill -INT $pid
+    ended "Ctrl-C ends sub with 130" 130 $pid
+    gyre stat "$ring" >stat
+    has "and frees its seat" stat '^0 of 63 seats'
+    close_producer "interrupts"
+    exec 4<&-
+
+    new_ring
+    env --default-signal=INT "${run[@]}" pub "$ring" --subscribers 1 </dev/null &
+    pid=$!
+    gyre tail "$ring" -n 0
+    kill -INT $pid
+    ended "Ctrl-C ends a wait for subscribers" 130 $pid
+    rm out
+}
+
+# Under bash, `open_producer` makes its own FIFO, so each test leaves none behind.
+test_pipelines
+test_prompt
+test_starts
+test_gaps
+test_limits
+test_deaths
+test_codes
+test_help
+if [ -z "${GYRE_WINE:-}" ]; then
+    test_native
+    test_interrupts
+fi
+finish
