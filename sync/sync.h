@@ -26,9 +26,9 @@ enum gyre_status sync_fail(struct gyre_error *error, enum gyre_status status, in
  * site: the named place where the objects of one ring live.
  *
  * Linux: NAME.data, NAME.ctrl and NAME.lock in $GYRE_DIR or else /dev/shm/gyre-UID, a directory of
- * mode 0700.  Windows: objects named Local\Gyre.NAME (DATA), Local\Gyre.NAME.init (the site's lock)
- * and, once the site is identified, Local\Gyre.ID.ctrl, .producer, .seat.N, .bell.N where ID is 32
- * hexadecimal digits that nobody can guess.
+ * mode 0700.  Windows: Local\Gyre.NAME (DATA), Local\Gyre.NAME!init (the site's lock) and, once the
+ * site is identified, Local\Gyre.ID!ctrl and its like, where ID is 32 hexadecimal digits that
+ * nobody can guess.
  */
 struct sync_site;
 

@@ -1,0 +1,116 @@
+/*
+ * bell.c - a sticky wake-up for one waiter: a named auto-reset event.
+ *
+ * It waits for the bell, the mutex of the peer's role and a timer at once, in this order: when
+ * several are there, the bell wins.  What the bell means it does not know.
+ */
+#include <stdio.h>
+
+#include "site.h"
+
+#define DOUBT_NS 100000000u
+
+enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t *word,
+                                struct sync_bell *bell, struct gyre_error *error)
+{
+    wchar_t name[SYNC_OBJECT_NAME_SIZE];
+    char    suffix[24];
+
+    snprintf(suffix, sizeof(suffix), "!bell.%u", (unsigned)which);
+    sync_object_name(name, site->id, suffix);
+    HANDLE event = sync_calls.CreateEventExW(&site->guard.attributes, name, 0,
+                                             SYNCHRONIZE | EVENT_MODIFY_STATE);
+    if (event == NULL)
+        return sync_fail_os(error, GetLastError(), "CreateEventExW");
+    bell->word = word;
+    bell->os = event;
+    return GYRE_OK;
+}
+
+void sync_bell_close(struct sync_bell *bell)
+{
+    if (bell->os != NULL)
+        sync_calls.CloseHandle(bell->os);
+    bell->word = NULL;
+    bell->os = NULL;
+}
+
+void sync_bell_ring(struct sync_bell *bell)
+{
+    sync_calls.SetEvent(bell->os);
+}
+
+/*
+ * A ring from before this call answers an earlier sleep, and its cause is visible already: the
+ * waiter looks again after it has said that it will sleep.  Without the reset each such ring would
+ * cost a sleep that ends at once.
+ */
+void sync_bell_clear(struct sync_bell *bell)
+{
+    sync_calls.ResetEvent(bell->os);
+}
+
+/* The peer is known to be gone: a ring that came before counts first. */
+static enum sync_wake rung_or_gone(HANDLE bell)
+{
+    return sync_calls.WaitForSingleObject(bell, 0) == WAIT_OBJECT_0 ? SYNC_RUNG : SYNC_PEER_GONE;
+}
+
+/*
+ * We own the mutex of the peer's role.  A process that is being killed loses it a moment before its
+ * last thread is stopped; that moment is slept through, so that nobody is called gone too early.
+ */
+static bool is_gone(const struct sync_site *site, HANDLE mutex, uint32_t role)
+{
+    bool is_over = sync_lease_is_over(site, role);
+
+    sync_calls.ReleaseMutex(mutex);
+    if (!is_over)
+        sync_calls.Sleep(1);
+    return is_over;
+}
+
+/* Watches the peer if its mutex is known; never reports a timeout early. */
+static enum sync_wake wait_for_both(struct sync_site *site, HANDLE bell, uint32_t peer_role,
+                                    uint64_t deadline_ns)
+{
+    HANDLE peer = peer_role != SYNC_ROLE_NONE ? site->peers[peer_role] : NULL;
+    HANDLE objects[3] = {bell, peer, NULL};
+
+    for (;;) {
+        DWORD count = peer != NULL ? 2 : 1;
+        if (sync_clock_arm(&site->timer, deadline_ns))
+            objects[count++] = site->timer;
+        DWORD woken = sync_calls.WaitForMultipleObjects(count, objects, FALSE,
+                                                        sync_clock_ms_until(deadline_ns));
+        if (woken == WAIT_OBJECT_0)
+            return SYNC_RUNG;
+        if (peer != NULL && (woken == WAIT_OBJECT_0 + 1 || woken == WAIT_ABANDONED_0 + 1) &&
+            is_gone(site, peer, peer_role))
+            return SYNC_PEER_GONE;
+        if (woken == WAIT_FAILED) {
+            sync_calls.Sleep(1); /* the caller's loop must not burn the processor */
+            return SYNC_RUNG;
+        }
+        if (sync_clock_now_ns() >= deadline_ns)
+            return SYNC_TIMED_OUT;
+    }
+}
+
+enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, uint32_t peer_role,
+                              uint64_t deadline_ns)
+{
+    DWORD os_code = ERROR_SUCCESS;
+
+    if (peer_role == SYNC_ROLE_NONE || sync_lease_peer(site, peer_role, &os_code) != NULL)
+        return wait_for_both(site, bell->os, peer_role, deadline_ns);
+    if (os_code == ERROR_FILE_NOT_FOUND)
+        return rung_or_gone(bell->os);
+
+    /* The peer cannot be watched just now: do not sleep long on that, ask again. */
+    uint64_t slice_ns = sync_clock_now_ns() + DOUBT_NS;
+    if (deadline_ns <= slice_ns)
+        return wait_for_both(site, bell->os, SYNC_ROLE_NONE, deadline_ns);
+    wait_for_both(site, bell->os, SYNC_ROLE_NONE, slice_ns);
+    return SYNC_RUNG;
+}

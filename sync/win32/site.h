@@ -1,0 +1,89 @@
+/*
+ * site.h - what the files of sync/win32 share with each other and with nobody else.
+ *
+ * Names.  A ring's name has only A-Z a-z 0-9 . _ - in it.  Every object but DATA has a '!' in its
+ * name, so no ring, whatever it is called, can meet another ring's auxiliary object:
+ *
+ *      Local\Gyre.NAME              DATA                          guessable
+ *      Local\Gyre.NAME!init         the site's lock               guessable
+ *      Local\Gyre.NAME!born         rung when DATA is published   guessable; harmless
+ *      Local\Gyre.ID!ctrl           CTRL
+ *      Local\Gyre.ID!producer       the mutex of a role           owned by the keeper of lease.c
+ *      Local\Gyre.ID!seat.N
+ *      Local\Gyre.ID!producer.held  exists while the holder's process does; see lease.c
+ *      Local\Gyre.ID!seat.N.held
+ *      Local\Gyre.ID!bell.N         the event of a bell
+ */
+#ifndef GYRE_SYNC_WIN32_SITE_H
+#define GYRE_SYNC_WIN32_SITE_H
+
+#include "calls.h"
+#include "sync.h"
+
+#define SYNC_RING_NAME_SIZE 101   /* the longest name of a ring and its zero */
+#define SYNC_OBJECT_NAME_SIZE 160 /* "Local\Gyre.", a ring's name, the longest suffix */
+#define SYNC_ROLE_COUNT 256u      /* the producer and 255 seats */
+
+/*
+ * Who may touch our objects: this user, who also owns them, and the system.  Points into itself, so
+ * it is never copied.
+ */
+struct sync_guard {
+    SECURITY_ATTRIBUTES attributes;
+    SECURITY_DESCRIPTOR descriptor;
+    union {
+        TOKEN_USER token;
+        uint8_t    bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } user;
+    union {
+        ACL     acl;
+        uint8_t bytes[sizeof(ACL) + 2 * (sizeof(ACCESS_ALLOWED_ACE) + SECURITY_MAX_SID_SIZE)];
+    } dacl;
+};
+
+struct sync_site {
+    char     name[SYNC_RING_NAME_SIZE];
+    char     id[33]; /* the ring's identity in hexadecimal; empty: not identified */
+    uint64_t ring_id[2];
+    HANDLE   init_mutex; /* NULL in mode LOOK */
+    bool     is_locked;
+    HANDLE   timer;                        /* for short deadlines; made at the first one */
+    PVOID volatile peers[SYNC_ROLE_COUNT]; /* mutexes of roles we have asked about */
+    struct sync_guard guard;
+};
+
+/* host.c: the status for an error of the system, recorded. */
+enum gyre_status sync_fail_os(struct gyre_error *error, DWORD os_code, const char *call);
+
+/* host.c: fills a guard for the user of this process.  DENIED, NO_MEMORY, SYSTEM. */
+enum gyre_status sync_guard_init(struct sync_guard *guard, struct gyre_error *error);
+
+/* host.c: true if the object, opened with READ_CONTROL, belongs to the guard's user. */
+bool sync_guard_owns(const struct sync_guard *guard, HANDLE object);
+
+/* site.c: "Local\Gyre." stem suffix.  The stem is the name of a ring or its identity. */
+void sync_object_name(wchar_t name[SYNC_OBJECT_NAME_SIZE], const char *stem, const char *suffix);
+
+/* lease.c: gives back what a closing site still holds, and its handles of peers' mutexes. */
+void sync_lease_drop_all(struct sync_site *site);
+void sync_lease_forget_peers(struct sync_site *site);
+
+/*
+ * lease.c: the mutex of a role, which stays the site's.  NULL if there is none, which is
+ * ERROR_FILE_NOT_FOUND, or none to be had.
+ */
+HANDLE sync_lease_peer(struct sync_site *site, uint32_t role, DWORD *os_code);
+
+/*
+ * lease.c: true if the process that held the role last can store no more.  To be asked with the
+ * role's mutex, so that no new holder is meant.
+ */
+bool sync_lease_is_over(const struct sync_site *site, uint32_t role);
+
+/* clock.c: milliseconds to the deadline, rounded up; INFINITE for UINT64_MAX, else at most 2^31. */
+DWORD sync_clock_ms_until(uint64_t deadline_ns);
+
+/* clock.c: makes the timer if it is NULL and sets it; false: do without. */
+bool sync_clock_arm(HANDLE *timer, uint64_t deadline_ns);
+
+#endif
