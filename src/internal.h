@@ -69,6 +69,7 @@ struct gyre_consumer {
     uint64_t                  own_header;       /* zero; what a forked child polls */
     uint64_t                  gap_count;
     uint64_t                  lost_count;
+    uint64_t                  burst_pos;   /* where the ring was found empty last */
     uint64_t                  gap_pending; /* a gap found at open, to be told by the first wait */
     enum gyre_status          verdict;     /* CORRUPT once found; OK until then */
     uint32_t                  kind;

@@ -158,6 +158,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
             return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
         consumer->gap_pending = fast->peek_seq - options->start_seq;
     }
+    consumer->burst_pos = fast->peek_pos;
     if (consumer->seat != NULL)
         gyre__ring_room(ring); /* the producer may wait for consumers */
     return GYRE_OK;
