@@ -142,7 +142,7 @@ static enum gyre_frame look_ahead(struct gyre_consumer *consumer, uint64_t *fram
 static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)
 {
     struct gyre_fast_consumer *fast = &consumer->fast;
-    bool                       is_all = fast->held_pos == fast->peek_pos;
+    bool                       is_all = gyre_load_relaxed_64(fast->released_pos) == fast->peek_pos;
 
     fast->peek_pos += frame_size;
     if (is_all && !fast->is_lossy)
@@ -200,6 +200,8 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
     if (consumer->gap_pending != 0) {
         uint64_t count = consumer->gap_pending;
         consumer->gap_pending = 0;
+        consumer->fast.ring = consumer->ring.bytes;
+        consumer->fast.mask = consumer->ring.geometry.capacity - 1;
         return tell_gap(consumer, count);
     }
     for (;;) {

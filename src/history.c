@@ -93,7 +93,8 @@ enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyr
 
     if (header == 0)
         return GYRE_FRAME_NONE;
-    if (payload + GYRE_FRAME_HEADER_SIZE > capacity - offset)
+    /* Padding is shorter than a frame, so none leads from the ring's start to its end, for ever. */
+    if (payload > gyre__max_size(capacity) || payload + GYRE_FRAME_HEADER_SIZE > capacity - offset)
         return GYRE_FRAME_BAD;
     *frame_size = (payload + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
     if ((header ^ payload) == expected)

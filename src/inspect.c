@@ -16,14 +16,14 @@ static bool find_ends(const struct gyre_ring *ring, struct gyre_mark *oldest, st
     for (uint32_t i = 0; i < LOOK_TRIES; i++) {
         struct gyre_mark begin;
         uint32_t         idx;
+        bool             is_good;
         if (!gyre__mark_oldest(ring, oldest) || !gyre__mark_newest(ring, &begin, &idx))
             continue;
         *end = begin;
-        if (!gyre__mark_walk(ring, end, UINT64_MAX))
-            continue;
+        is_good = gyre__mark_walk(ring, end, UINT64_MAX);
         gyre_fence_acquire();                                                             /* E7 */
         if (!gyre__pos_after(gyre_load_relaxed_64(&ring->front->horizon_pos), begin.pos)) /* E7 */
-            return true;
+            return is_good; /* what nobody has overwritten and is no frame never was one */
     }
     return false;
 }

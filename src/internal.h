@@ -79,6 +79,7 @@ struct gyre_consumer {
     uint32_t                  seat_idx;
     uint32_t                  slice_idx;    /* how many slices in a row ended with nothing: D3 */
     uint32_t                  orphan_epoch; /* the epoch whose death was told; 0: none */
+    uint32_t dead_epoch; /* the epoch found dead before its last message was read */
 };
 
 #define GYRE_NO_INDEX UINT32_MAX
@@ -162,7 +163,6 @@ enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyr
 
 /* producer.c */
 bool     gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
-uint64_t gyre__published_pos(const struct gyre_producer *producer);
 uint32_t gyre__count_consumers(const struct gyre_producer *producer);
 
 /* seat.c */

@@ -19,8 +19,9 @@
 
 enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, const char *field)
 {
+    (void)sync_fail(error, status, 0, NULL);
     error->field = field;
-    return sync_fail(error, status, 0, NULL);
+    return status;
 }
 
 uint64_t gyre__data_size(uint64_t capacity)

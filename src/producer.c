@@ -13,21 +13,13 @@
 #include <gyre/atomic.h>
 
 /* The end of what consumers can see: the first claimed frame is still without its header. */
-uint64_t gyre__published_pos(const struct gyre_producer *producer)
-{
-    const struct gyre_fast_producer *fast = &producer->fast;
-
-    return fast->batch_header != 0 ? fast->batch_pos : fast->claim_pos;
-}
-
 static struct gyre_mark published_mark(const struct gyre_producer *producer)
 {
-    struct gyre_mark mark = {producer->fast.claim_pos, producer->fast.seq};
+    const struct gyre_fast_producer *fast = &producer->fast;
+    struct gyre_mark                 mark = {fast->published_pos, fast->seq};
 
-    if (producer->fast.batch_header != 0) {
-        mark.pos = producer->fast.batch_pos;
-        mark.seq -= (uint32_t)mark.seq - (uint32_t)(producer->fast.batch_header >> 32);
-    }
+    if (fast->published_pos != fast->claim_pos)
+        mark.seq -= (uint32_t)fast->seq - (uint32_t)(fast->first_header >> 32);
     return mark;
 }
 
@@ -85,7 +77,7 @@ static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
 {
     struct gyre_shared_front *front = producer->ring.front;
     uint64_t                  capacity = producer->fast.mask + 1;
-    uint64_t                  published = gyre__published_pos(producer);
+    uint64_t                  published = producer->fast.published_pos;
     uint64_t                  old_limit = producer->fast.limit_pos;
     uint64_t                  want = producer->fast.claim_pos + capacity / GYRE_LANDMARK_STEPS;
     uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity;
@@ -143,12 +135,10 @@ bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *nee
 /* Writes the header of a claimed frame, or withholds it if the frame is the batch's first. */
 static void put_header(struct gyre_fast_producer *fast, uint64_t pos, uint64_t header)
 {
-    if (fast->batch_header == 0) {
-        fast->batch_header = header;
-        fast->batch_pos = pos;
-    } else {
-        gyre_store_relaxed_64(gyre__header_at(fast->ring, pos & fast->mask), header);
-    }
+    if (pos == fast->published_pos)
+        fast->first_header = header;
+    else
+        gyre_store_relaxed_64(gyre__header_at(fast->ring, pos & fast->mask), header); /* E1 */
 }
 
 void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
@@ -202,7 +192,7 @@ static void forget_producer(struct gyre_ring *ring)
         (void *)((unsigned char *)ring - offsetof(struct gyre_producer, ring));
 
     producer->fast.open_pos = producer->fast.claim_pos;
-    producer->fast.batch_header = 0;
+    producer->fast.published_pos = producer->fast.claim_pos;
 }
 
 enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_options *options,

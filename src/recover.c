@@ -46,6 +46,7 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
     fast->mask = ring->geometry.capacity - 1;
     fast->align_mask = ring->geometry.frame_align - 1;
     fast->claim_pos = end.pos;
+    fast->published_pos = end.pos;
     fast->seq = end.seq;
     fast->zero_pos = end.pos + ring->geometry.frame_align;
     fast->open_pos = end.pos; /* the first claim looks around */

@@ -92,6 +92,8 @@ static enum gyre_status compare_options(const struct gyre_geometry     *there,
         return gyre__blame(error, GYRE_EXISTS, "frame_align");
     if (asked->seat_count != 0 && asked->seat_count != there->seat_count)
         return gyre__blame(error, GYRE_EXISTS, "seat_count");
+    if (asked->first_pos != 0 && asked->first_pos != there->first_pos)
+        return gyre__blame(error, GYRE_EXISTS, "first_pos");
     if ((asked->flags & ~there->options) != 0)
         return gyre__blame(error, GYRE_EXISTS, "flags");
     return GYRE_OK;

@@ -59,7 +59,7 @@ static uint64_t room_target(const struct gyre_producer *producer, uint64_t need_
 {
     uint64_t capacity = producer->ring.geometry.capacity;
     uint64_t target = need_pos - capacity + capacity / 4;
-    uint64_t published = gyre__published_pos(producer);
+    uint64_t published = producer->fast.published_pos;
 
     if (gyre__pos_after(target, published))
         target = published;

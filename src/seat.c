@@ -62,17 +62,20 @@ bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uin
 {
     for (uint32_t i = 0; i < START_TRIES; i++) {
         struct gyre_mark mark;
+        bool             is_good;
         if (!find_landmark(&consumer->ring, start, seq, &mark) || !settle(consumer, &mark))
             continue;
         if (start == GYRE_START_OLDEST)
             return true;
         if (start == GYRE_START_SEQ && seq < mark.seq)
             return true; /* gone already: the oldest, and a gap to be told */
-        if (!gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX))
-            continue;
+        is_good =
+            gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
         gyre_fence_acquire(); /* E7 */
         if (gyre__is_overwritten(consumer, consumer->fast.held_pos))
             continue;
+        if (!is_good)
+            return false; /* nobody has overwritten it: it was never a frame */
         set_cursor(consumer, &mark);
         return true;
     }
@@ -92,6 +95,8 @@ static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_er
             enum gyre_status         status;
             if (is_free != (pass == 0))
                 continue;
+            if (!is_free && !sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(i)))
+                continue; /* to ask is quick; to take it from the living is not, on Windows */
             status = sync_lease_take(ring->site, SYNC_ROLE_SEAT(i), error);
             if (status == GYRE_BUSY)
                 continue;
@@ -157,6 +162,9 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
         if (options->start_seq > fast->peek_seq)
             return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
         consumer->gap_pending = fast->peek_seq - options->start_seq;
+        fast->ring =
+            (const unsigned char *)&consumer->own_header; /* zero: peek waits for gyre_wait */
+        fast->mask = 0;
     }
     consumer->burst_pos = fast->peek_pos;
     if (consumer->seat != NULL)

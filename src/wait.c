@@ -188,6 +188,7 @@ static enum gyre_status tell_death(struct gyre_consumer *consumer, uint32_t epoc
 {
     enum gyre_status status = gyre__consumer_poll(consumer);
 
+    consumer->dead_epoch = epoch;
     if (status != GYRE_TIMEOUT || !gyre__is_orphaned(consumer, epoch))
         return status;
     consumer->orphan_epoch = epoch;
@@ -215,7 +216,9 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
             if (status != GYRE_TIMEOUT)
                 break;
         }
-        if (pause_or_sleep(consumer, deadline_ns))
+        /* A death found with messages still unread is told behind them, without another sleep. */
+        if ((consumer->dead_epoch == epoch && gyre__is_orphaned(consumer, epoch)) ||
+            pause_or_sleep(consumer, deadline_ns))
             status = tell_death(consumer, epoch);
         else
             status = gyre__consumer_poll(consumer);

@@ -88,25 +88,25 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 #include <gyre/atomic.h>
 
 /* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
-#define GYRE_ZERO_AHEAD 512u
+#define GYRE_ZERO_AHEAD 128u
 
 /*
  * The first member of struct gyre_producer.  Private: it changes with the library's major
  * version.
  */
 struct gyre_fast_producer {
-    unsigned char  *ring;         /* the first byte of the ring, in this process */
-    uint64_t        mask;         /* capacity - 1 */
-    uint64_t        align_mask;   /* frame_align - 1 */
-    uint64_t        claim_pos;    /* where the next frame goes */
-    uint64_t        open_pos;     /* a frame that ends at or before it needs no slow path */
-    uint64_t        seq;          /* the number of the next message */
-    uint64_t        batch_header; /* the withheld header of the first claimed frame; 0: none */
-    uint64_t        batch_pos;    /* the position of that frame */
-    uint64_t        zero_pos;     /* every header-to-be in [claim_pos, zero_pos) is zero */
-    uint64_t        limit_pos;    /* bytes before it may be written: E5 */
-    uint64_t        lap_end_pos;  /* the end of the ring behind claim_pos */
-    const uint64_t *sleepers;     /* gyre_shared_sleepers.mask */
+    unsigned char *ring;       /* the first byte of the ring, in this process */
+    uint64_t       mask;       /* capacity - 1 */
+    uint64_t       align_mask; /* frame_align - 1 */
+    uint64_t       claim_pos;  /* where the next frame goes */
+    uint64_t       open_pos;   /* a frame that ends at or before it needs no slow path */
+    uint64_t       seq;        /* the number of the next message */
+    uint64_t published_pos;    /* the end of what is published: where the first claimed frame is */
+    uint64_t first_header;     /* and its withheld header, if there is a claimed frame */
+    uint64_t zero_pos;         /* every header-to-be in [claim_pos, zero_pos) is zero */
+    uint64_t limit_pos;        /* bytes before it may be written: E5 */
+    uint64_t lap_end_pos;      /* the end of the ring behind claim_pos */
+    const uint64_t *sleepers;  /* gyre_shared_sleepers.mask */
 };
 
 /* The first member of struct gyre_consumer.  Private likewise. */
@@ -116,7 +116,7 @@ struct gyre_fast_consumer {
     uint64_t             align_mask;
     uint64_t             peek_pos; /* where the next frame is expected */
     uint64_t             peek_seq; /* and the number of its message */
-    uint64_t             held_pos; /* where the first frame not yet released begins */
+    uint64_t             held_pos; /* lossy: where the first frame not yet released begins */
     uint64_t             held_seq;
     uint64_t            *released_pos; /* of the seat; a tap's own word */
     const uint64_t      *room_pos;
@@ -160,12 +160,10 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
     if (gyre__pos_after(end, p->open_pos))
         return gyre__claim_slow(producer, size);
     frame = gyre__header_at(p->ring, pos & p->mask);
-    if (p->batch_header == 0) {
-        p->batch_header = header;
-        p->batch_pos = pos;
-    } else {
+    if (pos == p->published_pos)
+        p->first_header = header;
+    else
         gyre_store_relaxed_64(frame, header); /* reachable only through the batch's first: E1 */
-    }
     p->claim_pos = end;
     p->seq++;
     return frame + 1;
@@ -178,19 +176,19 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 GYRE_FAST void gyre_publish(struct gyre_producer *producer)
 {
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
-    uint64_t                   header = p->batch_header;
-    uint64_t                   pos = p->zero_pos;
-    uint64_t                   end = p->claim_pos + GYRE_ZERO_AHEAD;
+    uint64_t                   pos = p->published_pos;
+    uint64_t                   end = p->claim_pos;
 
-    if (header == 0)
+    if (pos == end)
         return;
-    p->batch_header = 0;
-    gyre_store_release_64(gyre__header_at(p->ring, p->batch_pos & p->mask), header); /* E1 E3 */
+    gyre_store_release_64(gyre__header_at(p->ring, pos & p->mask), p->first_header); /* E1 E3 */
     if (gyre_load_relaxed_64(p->sleepers) != 0)                                      /* E3 */
         gyre__wake_sleepers(producer);
+    p->published_pos = end;
+    end += GYRE_ZERO_AHEAD;
     if (gyre__pos_after(end, p->limit_pos))
         end = p->limit_pos;
-    for (; gyre__pos_after(end, pos); pos += p->align_mask + 1)
+    for (pos = p->zero_pos; gyre__pos_after(end, pos); pos += p->align_mask + 1)
         gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), 0); /* for a later E1 */
     p->zero_pos = pos;
     pos -= p->align_mask + 1;
@@ -239,9 +237,9 @@ GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
         gyre_fence_acquire();                                                   /* E7 */
         if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos)) /* E7 */
             return gyre__overrun(consumer);
+        c->held_pos = pos;
+        c->held_seq = c->peek_seq;
     }
-    c->held_pos = pos;
-    c->held_seq = c->peek_seq;
     gyre_store_release_64(c->released_pos, pos); /* E2 E6 */
     room = gyre_load_relaxed_64(c->room_pos);    /* E6 */
     if (room != 0 && !gyre__pos_after(room, pos))

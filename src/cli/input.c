@@ -101,7 +101,7 @@ enum cli_fill cli_input_fill(struct cli_input *input)
     if (cli_is_interrupted())
         return CLI_FILL_INTERRUPTED;
     count = sync_console_read(input->bytes + input->end, input->capacity - input->end);
-    if (count == -2)
+    if (count == -2 || (count <= 0 && cli_is_interrupted()))
         return CLI_FILL_INTERRUPTED;
     if (count < 0)
         return CLI_FILL_FAILED;

@@ -87,7 +87,7 @@ static int open_ring(struct pub *pub)
     if (status != GYRE_OK)
         return cli_fail(&pub->args, &error);
     cli_interrupt_producer(pub->producer);
-    return CLI_GO_ON;
+    return cli_is_interrupted() ? CLI_INTERRUPTED : CLI_GO_ON;
 }
 
 static int open_input(struct pub *pub)
@@ -132,8 +132,6 @@ static int wait_subscribers(struct pub *pub)
     code = check_seats(pub);
     if (code != CLI_GO_ON)
         return code;
-    if (cli_is_interrupted())
-        return CLI_INTERRUPTED;
     status = gyre_producer_wait_consumers(pub->producer, count,
                                           cli_deadline_in(pub->options.timeout_ns));
     if (status == GYRE_OK)

@@ -58,9 +58,15 @@ static const char *seat_state(const struct gyre_seat_info *seat)
     return seat->is_asleep ? "asleep" : "awake";
 }
 
+/* In the first lap the library's horizon lies before the beginning of all positions. */
+static uint64_t horizon_of(const struct gyre_ring_info *ring)
+{
+    return ring->horizon_pos > ring->next_pos ? 0 : ring->horizon_pos;
+}
+
 static void print_row(const char *label, const char *text, const char *unit)
 {
-    cli_print("%-12s%24s%s\n", label, text, unit);
+    cli_print("%-13s%s%s\n", label, text, unit);
 }
 
 static void print_number(const char *label, uint64_t number, const char *unit)
@@ -75,7 +81,7 @@ static void print_position(const char *label, uint64_t seq, uint64_t pos)
     char seq_text[CLI_GROUPED_SIZE];
     char pos_text[CLI_GROUPED_SIZE];
 
-    cli_print("%-12s%24s  %24s\n", label, cli_grouped(seq, seq_text), cli_grouped(pos, pos_text));
+    cli_print("%-13s%24s  %24s\n", label, cli_grouped(seq, seq_text), cli_grouped(pos, pos_text));
 }
 
 static void print_identity(const struct gyre_ring_info *ring)
@@ -87,7 +93,7 @@ static void print_identity(const struct gyre_ring_info *ring)
     if (utc != NULL)
         (void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", utc);
     print_row("created", text, " UTC");
-    cli_print("%-12s%016" PRIx64 "%016" PRIx64 "\n", "id", ring->ring_id[0], ring->ring_id[1]);
+    cli_print("%-13s%016" PRIx64 "%016" PRIx64 "\n", "id", ring->ring_id[0], ring->ring_id[1]);
 }
 
 static void print_ring(const struct view *view)
@@ -104,13 +110,13 @@ static void print_ring(const struct view *view)
     print_row("state", ring_state(ring), "");
     print_number("epoch", ring->epoch, "");
     if (ring->producer_alive)
-        print_row("producer", cli_grouped(ring->producer_pid, text), " (process)");
+        cli_print("%-13sprocess %" PRIu32 "\n", "producer", ring->producer_pid);
     else
         print_row("producer", "none", "");
-    cli_print("\n%-12s%24s  %24s\n", "", "message", "byte");
+    cli_print("\n%-13s%24s  %24s\n", "", "message", "byte");
     print_position("oldest", ring->oldest_seq, ring->oldest_pos);
     print_position("next", ring->next_seq, ring->next_pos);
-    cli_print("%-12s%24s  %24s\n", "horizon", "", cli_grouped(ring->horizon_pos, text));
+    cli_print("%-13s%24s  %24s\n", "horizon", "", cli_grouped(horizon_of(ring), text));
 }
 
 static void print_seats(const struct view *view)
@@ -164,8 +170,7 @@ static void print_json(const struct view *view)
               ring_state(ring), ring->epoch, truth(ring->producer_alive), ring->producer_pid);
     cli_print(",\"oldest_seq\":%" PRIu64 ",\"oldest_pos\":%" PRIu64 ",\"next_seq\":%" PRIu64
               ",\"next_pos\":%" PRIu64 ",\"horizon_pos\":%" PRIu64,
-              ring->oldest_seq, ring->oldest_pos, ring->next_seq, ring->next_pos,
-              ring->horizon_pos);
+              ring->oldest_seq, ring->oldest_pos, ring->next_seq, ring->next_pos, horizon_of(ring));
     cli_print(",\"seat_count\":%" PRIu32 ",\"seats\":[", ring->seat_count);
     for (uint32_t i = 0; i < view->taken; i++) {
         if (i > 0)

@@ -205,7 +205,7 @@ static int open_ring(struct receiver *receiver, enum gyre_consumer_kind kind)
         consumer.open_deadline_ns = slice_ns < deadline_ns ? slice_ns : deadline_ns;
     }
     cli_interrupt_consumer(receiver->consumer);
-    return CLI_GO_ON;
+    return cli_is_interrupted() ? CLI_INTERRUPTED : CLI_GO_ON;
 }
 
 int cli_receive(const struct cli_args *args, const struct cli_receive_options *options,
