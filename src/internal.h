@@ -47,6 +47,12 @@ struct gyre_ring {
     bool     is_forked;
 };
 
+/* A consumer's bell as its producer rings it. */
+struct gyre_seat_bell {
+    struct sync_bell bell;
+    uint64_t         control; /* the occupant for whom it was opened */
+};
+
 struct gyre_producer {
     struct gyre_fast_producer fast;
     struct gyre_ring          ring;
@@ -56,7 +62,7 @@ struct gyre_producer {
     uint32_t                  slowest_idx; /* the seat that held us back last; or GYRE_NO_INDEX */
     uint32_t                  wait;
     uint32_t                  spin_ns;
-    struct sync_bell         *bells; /* one a seat, opened when first rung */
+    struct gyre_seat_bell    *bells; /* one a seat, opened when first rung */
 };
 
 struct gyre_consumer {
@@ -78,6 +84,8 @@ struct gyre_consumer {
     uint32_t                  spin_ns;
     uint32_t                  seat_idx;
     uint32_t                  slice_idx;    /* how many slices in a row ended with nothing: D3 */
+    uint32_t                  turn;         /* gyre_wait_any: who is looked at first next time */
+    uint32_t                  place;        /* gyre_wait_any: where it stands in the array */
     uint32_t                  orphan_epoch; /* the epoch whose death was told; 0: none */
     uint32_t dead_epoch; /* the epoch found dead before its last message was read */
 };
@@ -195,6 +203,30 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);
 bool     gyre__take_interrupt(struct gyre_ring *ring);
 void     gyre__let_settle(void);
 uint64_t gyre__slice_ns(uint32_t idx);
+
+/*
+ * The steps of a consumer's sleep (E3): say it, for one or several consumers; call the remote
+ * barrier once; ask each how long it may sleep; look once more; sleep; take it back.
+ */
+void     gyre__say_asleep(struct gyre_consumer *consumer);
+bool     gyre__barrier(void);
+uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_done);
+void     gyre__say_awake(struct gyre_consumer *consumer);
+bool     gyre__must_look(const struct gyre_consumer *consumer);
+uint64_t gyre__tap_limit_ns(struct gyre_consumer *consumer);
+
+/* Gives the consumer's bell a handle.  UNSUPPORTED for taps. */
+enum gyre_status gyre__make_pollable(struct gyre_consumer *consumer, struct gyre_error *error);
+
+/* Counts a sleep, and one whose slice ended although there was data. */
+void gyre__count_sleep(struct gyre_consumer *consumer);
+void gyre__count_missed(struct gyre_consumer *consumer);
+
+/* OK, or what gyre_wait has to say of a producer found dead. */
+enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch);
+
+/* The epoch whose producer this consumer would have to be told dead; 0: none. */
+uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer);
 
 static inline uint64_t gyre__sooner(uint64_t a, uint64_t b)
 {

@@ -255,7 +255,7 @@ void gyre_producer_close(struct gyre_producer *producer)
         sync_lease_drop(producer->ring.site, SYNC_ROLE_PRODUCER);
     }
     for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
-        sync_bell_close(&producer->bells[i]);
+        sync_bell_close(&producer->bells[i].bell);
     free(producer->bells);
     gyre__ring_close(&producer->ring);
     free(producer);

@@ -10,6 +10,8 @@
 
 #include <gyre/atomic.h>
 
+#define LOOK_TRIES 10
+
 static struct gyre_ring *open_rings;
 
 uint64_t gyre_now_ns(void)
@@ -260,8 +262,8 @@ enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name, struc
     return status;
 }
 
-enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
-                                 struct gyre_error *error)
+static enum gyre_status look_once(struct gyre_ring *ring, const char *name, bool with_ctrl,
+                                  struct gyre_error *error)
 {
     enum gyre_status status;
 
@@ -285,5 +287,21 @@ enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool 
         gyre__ring_bind(ring);
     else
         gyre__ring_close(ring);
+    return status;
+}
+
+/*
+ * Nobody is held off while we look, so the two objects may be of two rings of one name, the first
+ * removed when we came to the second.  Then we look again.
+ */
+enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
+                                 struct gyre_error *error)
+{
+    enum gyre_status status = look_once(ring, name, with_ctrl, error);
+
+    for (uint32_t i = 1; i < LOOK_TRIES && status == GYRE_BAD_LAYOUT && with_ctrl; i++) {
+        memset(error, 0, sizeof(*error));
+        status = look_once(ring, name, with_ctrl, error);
+    }
     return status;
 }

@@ -122,6 +122,7 @@ static void clear_seat(struct gyre_consumer *consumer)
     gyre_store_release_64(&seat->control, idle); /* E10 */
     gyre_store_relaxed_32(&seat->is_registered, sync_barrier_register());
     gyre_store_relaxed_32(&seat->needs_fence, 0);
+    gyre_store_relaxed_32(&seat->is_pollable, 0);
     gyre_store_relaxed_32(&seat->pid, sync_host_process_id());
     gyre_store_relaxed_64(&seat->lost_count, 0);
     gyre_store_relaxed_64(&seat->sleep_count, 0);

@@ -26,7 +26,8 @@
 #define BURST_SIZE_PER_PAUSE 256u
 #define BURST_SIZE_MAX (512u * BURST_SIZE_PER_PAUSE)
 #define TAP_SLICE_MIN_NS UINT64_C(50000)
-#define TAP_SLICES 8u /* 50 us doubled seven times: 6.4 ms */
+#define TAP_LOOK_SLICES 16u /* about every 100 ms it looks whether the producer lives */
+#define TAP_SLICES 8u       /* 50 us doubled seven times: 6.4 ms */
 
 static const uint64_t slices_ns[] = {2 * NS_PER_MS, 16 * NS_PER_MS, 128 * NS_PER_MS,
                                      1000 * NS_PER_MS};
@@ -53,29 +54,6 @@ uint64_t gyre__slice_ns(uint32_t idx)
     return slices_ns[idx < last ? idx : last];
 }
 
-/*
- * Says that this consumer is about to sleep and makes sure that the producer knows (E3).  Returns
- * how long the sleep may be: the schemes of the room comment.
- */
-static uint64_t announce_sleep(struct gyre_consumer *consumer)
-{
-    struct gyre_ring *ring = &consumer->ring;
-
-    sync_bell_clear(&consumer->bell);
-    gyre_or_64(&ring->sleepers->mask, gyre__sleeper_bit(consumer->seat_idx)); /* E3 */
-    if (!sync_barrier_exists()) {
-        gyre__let_settle();
-        return gyre__slice_ns(consumer->slice_idx++);
-    }
-    if (gyre_load_acquire_32(&ring->front->is_registered) != 0 && sync_barrier_remote()) /* E3 */
-        return GYRE_LONG_SLICE_NS;
-    gyre_store_release_32(&consumer->seat->needs_fence, 1); /* E12 */
-    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
-    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0) /* E12 */
-        return GYRE_LONG_SLICE_NS;
-    return GYRE_SHORT_SLICE_NS;
-}
-
 static void add_one(uint64_t *counter)
 {
     gyre_store_relaxed_64(counter, gyre_load_relaxed_64(counter) + 1);
@@ -91,41 +69,111 @@ static void ring_if_blocked(struct gyre_consumer *consumer)
         gyre__ring_room(&consumer->ring);
 }
 
+void gyre__say_asleep(struct gyre_consumer *consumer)
+{
+    sync_bell_clear(&consumer->bell);
+    gyre_or_64(&consumer->ring.sleepers->mask, gyre__sleeper_bit(consumer->seat_idx)); /* E3 */
+    ring_if_blocked(consumer);
+}
+
+void gyre__say_awake(struct gyre_consumer *consumer)
+{
+    uint64_t *mask = &consumer->ring.sleepers->mask;
+    uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
+
+    if ((gyre_load_relaxed_64(mask) & bit) != 0)
+        gyre_and_64(mask, ~bit); /* E3 */
+}
+
+bool gyre__barrier(void)
+{
+    if (sync_barrier_exists())
+        return sync_barrier_remote(); /* E3 */
+    gyre__let_settle();
+    return false;
+}
+
+/* How long a sleep may be that was said before the barrier: the schemes of the room comment. */
+uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_done)
+{
+    struct gyre_ring *ring = &consumer->ring;
+
+    if (!sync_barrier_exists())
+        return gyre__slice_ns(consumer->slice_idx++);
+    if (is_barrier_done && gyre_load_acquire_32(&ring->front->is_registered) != 0) /* E11 */
+        return GYRE_LONG_SLICE_NS;
+    gyre_store_release_32(&consumer->seat->needs_fence, 1); /* E12 */
+    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
+    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0) /* E12 */
+        return GYRE_LONG_SLICE_NS;
+    return GYRE_SHORT_SLICE_NS;
+}
+
+bool gyre__must_look(const struct gyre_consumer *consumer)
+{
+    return gyre__is_ready(consumer) ||                                /* E3 */
+           gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0; /* E13 */
+}
+
+void gyre__count_sleep(struct gyre_consumer *consumer)
+{
+    add_one(&consumer->seat->sleep_count);
+}
+
+void gyre__count_missed(struct gyre_consumer *consumer)
+{
+    if (gyre__is_ready(consumer))
+        add_one(&consumer->seat->missed_count);
+}
+
+uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer)
+{
+    const struct gyre_shared_front *front = consumer->ring.front;
+    uint32_t                        epoch = gyre_load_acquire_32(&front->epoch); /* E11 */
+
+    if (gyre_load_acquire_32(&front->state) != GYRE_RING_ACTIVE || /* E11 */
+        consumer->orphan_epoch == epoch)
+        return 0;
+    return epoch;
+}
+
 /* One sleep.  True if the producer was found dead. */
 static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
 {
-    struct gyre_ring *ring = &consumer->ring;
-    uint32_t          epoch = gyre_load_acquire_32(&ring->front->epoch); /* E11 */
-    uint32_t          peer = SYNC_ROLE_NONE;
-    uint64_t          bit = gyre__sleeper_bit(consumer->seat_idx);
-    uint64_t          slice = announce_sleep(consumer);
-    enum sync_wake    woken = SYNC_RUNG;
+    uint32_t       epoch = gyre__watched_epoch(consumer);
+    uint32_t       peer = epoch != 0 ? SYNC_ROLE_PRODUCER : SYNC_ROLE_NONE;
+    enum sync_wake woken = SYNC_RUNG;
+    uint64_t       slice;
 
-    if (gyre_load_acquire_32(&ring->front->state) == GYRE_RING_ACTIVE && /* E11 */
-        consumer->orphan_epoch != epoch)
-        peer = SYNC_ROLE_PRODUCER;
-    ring_if_blocked(consumer);
-    if (!gyre__is_ready(consumer) && gyre_load_relaxed_32(&ring->is_interrupted) == 0) { /* E3 */
+    gyre__say_asleep(consumer);
+    slice = gyre__sleep_limit_ns(consumer, gyre__barrier());
+    if (!gyre__must_look(consumer)) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
-        add_one(&consumer->seat->sleep_count);
-        woken = sync_bell_wait(&consumer->bell, ring->site, peer, until);
-        if (woken == SYNC_TIMED_OUT && gyre__is_ready(consumer))
-            add_one(&consumer->seat->missed_count);
+        gyre__count_sleep(consumer);
+        woken = sync_bell_wait(&consumer->bell, consumer->ring.site, peer, until);
+        if (woken == SYNC_TIMED_OUT)
+            gyre__count_missed(consumer);
     }
-    if ((gyre_load_relaxed_64(&ring->sleepers->mask) & bit) != 0)
-        gyre_and_64(&ring->sleepers->mask, ~bit); /* E3 */
+    gyre__say_awake(consumer);
     return woken == SYNC_PEER_GONE;
 }
 
-/* A tap cannot be woken: it sleeps by the clock, longer each time.  True as above. */
-static bool sleep_by_timer(struct gyre_consumer *consumer, uint64_t deadline_ns)
+/* A tap cannot be woken: it sleeps by the clock, longer each time. */
+uint64_t gyre__tap_limit_ns(struct gyre_consumer *consumer)
 {
     uint32_t doublings = consumer->slice_idx < TAP_SLICES ? consumer->slice_idx : TAP_SLICES - 1;
-    uint64_t until = sync_clock_now_ns() + (TAP_SLICE_MIN_NS << doublings);
+
+    consumer->slice_idx++;
+    return TAP_SLICE_MIN_NS << doublings;
+}
+
+/* True as above. */
+static bool sleep_by_timer(struct gyre_consumer *consumer, uint64_t deadline_ns)
+{
+    uint64_t until = sync_clock_now_ns() + gyre__tap_limit_ns(consumer);
 
     sync_clock_sleep_until(gyre__sooner(deadline_ns, until));
-    consumer->slice_idx++;
-    if (consumer->slice_idx % 16 != 0)
+    if (consumer->slice_idx % TAP_LOOK_SLICES != 0)
         return false;
     return gyre__is_orphaned(consumer,
                              gyre_load_acquire_32(&consumer->ring.front->epoch)); /* E11 */
@@ -156,11 +204,11 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 }
 
 /*
- * A reader that keeps up takes each line from the producer in mid-write, and both crawl.  So one that
- * drained the ring after a long burst stays away for about as long as it read: one pause for every
- * four lines, a few microseconds at most, and never while an eighth of the ring could fill.  A single
- * message costs no pause.  Measured, 56 bytes, 4 MiB: 18 to 55 M/s, 42 to 140 M/s where the cores are
- * near.
+ * A reader that keeps up takes each line from the producer in mid-write, and both crawl.  So one
+ * that drained the ring after a long burst stays away for about as long as it read: one pause for
+ * every four lines, a few microseconds at most, and never while an eighth of the ring could fill.
+ * A single message costs no pause.  Measured, 56 bytes, 4 MiB: 18 to 55 M/s, 42 to 140 M/s where
+ * the cores are near.
  */
 static void stay_behind(struct gyre_consumer *consumer)
 {
@@ -184,7 +232,7 @@ static bool pause_or_sleep(struct gyre_consumer *consumer, uint64_t deadline_ns)
 }
 
 /* The producer of `epoch` is dead and stores nothing any more: what it published comes first. */
-static enum gyre_status tell_death(struct gyre_consumer *consumer, uint32_t epoch)
+enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch)
 {
     enum gyre_status status = gyre__consumer_poll(consumer);
 
@@ -219,7 +267,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
         /* A death found with messages still unread is told behind them, without another sleep. */
         if ((consumer->dead_epoch == epoch && gyre__is_orphaned(consumer, epoch)) ||
             pause_or_sleep(consumer, deadline_ns))
-            status = tell_death(consumer, epoch);
+            status = gyre__tell_death(consumer, epoch);
         else
             status = gyre__consumer_poll(consumer);
     }
@@ -231,4 +279,61 @@ void gyre_consumer_interrupt(struct gyre_consumer *consumer)
     (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
     if (consumer->bell.word != NULL)
         sync_bell_ring(&consumer->bell);
+}
+
+enum gyre_status gyre__make_pollable(struct gyre_consumer *consumer, struct gyre_error *error)
+{
+    enum gyre_status status;
+
+    if (consumer->ring.is_forked)
+        return gyre__blame(error, GYRE_FORKED, "consumer");
+    if (consumer->seat == NULL)
+        return gyre__blame(error, GYRE_UNSUPPORTED, "kind"); /* nobody rings for a tap */
+    status = sync_bell_make_pollable(consumer->ring.site, SYNC_BELL_SEAT(consumer->seat_idx), true,
+                                     &consumer->bell, error);
+    if (status == GYRE_OK)
+        gyre_store_release_32(&consumer->seat->is_pollable, 1); /* E3 */
+    return status;
+}
+
+enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, intptr_t *handle,
+                                      struct gyre_error *error)
+{
+    struct gyre_error ignored;
+    enum gyre_status  status;
+
+    if (error == NULL)
+        error = &ignored;
+    *error = (struct gyre_error){GYRE_OK, 0, NULL, NULL};
+    if (handle == NULL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "handle");
+    status = gyre__make_pollable(consumer, error);
+    if (status == GYRE_OK)
+        *handle = sync_bell_handle(&consumer->bell);
+    return status;
+}
+
+enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rearm_ns)
+{
+    enum gyre_status status = gyre__consumer_poll(consumer);
+    uint64_t         limit;
+
+    if (consumer->seat == NULL) {
+        *rearm_ns = sync_clock_now_ns() + gyre__tap_limit_ns(consumer);
+        return status;
+    }
+    while (status == GYRE_TIMEOUT) {
+        gyre__say_asleep(consumer);
+        limit = gyre__sleep_limit_ns(consumer, gyre__barrier());
+        if (!gyre__must_look(consumer)) {
+            *rearm_ns = sync_barrier_exists() && limit == GYRE_LONG_SLICE_NS
+                            ? GYRE_FOREVER
+                            : sync_clock_now_ns() + limit;
+            return GYRE_TIMEOUT;
+        }
+        gyre__say_awake(consumer);
+        status = gyre__consumer_poll(consumer);
+    }
+    consumer->slice_idx = 0;
+    return status;
 }

@@ -21,18 +21,34 @@ void gyre__room_freed(struct gyre_consumer *consumer)
     gyre__ring_room(&consumer->ring);
 }
 
-static void ring_seat(struct gyre_producer *producer, uint32_t idx)
+/* Opens the bell of a seat's occupant, unless it is open: the successor's handle is another one. */
+static bool open_bell(struct gyre_producer *producer, uint32_t idx, uint64_t control)
 {
     struct gyre_shared_seat *seat = &producer->ring.seats[idx];
+    struct gyre_seat_bell   *known = &producer->bells[idx];
+    struct sync_site        *site = producer->ring.site;
     struct gyre_error        ignored = {GYRE_OK, 0, NULL, NULL};
+    bool                     is_pollable = gyre_load_acquire_32(&seat->is_pollable) != 0; /* E3 */
 
-    if (gyre__seat_state(gyre_load_acquire_64(&seat->control)) != GYRE_SEAT_ACTIVE) /* E10 */
+    if (known->bell.word != NULL && known->control != control)
+        sync_bell_close(&known->bell);
+    known->control = control;
+    if (known->bell.word == NULL &&
+        sync_bell_open(site, SYNC_BELL_SEAT(idx), &seat->bell, &known->bell, &ignored) != GYRE_OK)
+        return false;
+    if (is_pollable && known->bell.poll == 0)
+        (void)sync_bell_make_pollable(site, SYNC_BELL_SEAT(idx), false, &known->bell, &ignored);
+    return true;
+}
+
+static void ring_seat(struct gyre_producer *producer, uint32_t idx)
+{
+    uint64_t control = gyre_load_acquire_64(&producer->ring.seats[idx].control); /* E10 */
+
+    if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE)
         return;
-    if (producer->bells[idx].word == NULL &&
-        sync_bell_open(producer->ring.site, SYNC_BELL_SEAT(idx), &seat->bell, &producer->bells[idx],
-                       &ignored) != GYRE_OK)
-        return; /* out of handles: the sleeper's slice ends its sleep */
-    sync_bell_ring(&producer->bells[idx]);
+    if (open_bell(producer, idx, control)) /* else out of handles: a slice ends the sleep */
+        sync_bell_ring(&producer->bells[idx].bell);
 }
 
 void gyre__wake_sleepers(struct gyre_producer *producer)

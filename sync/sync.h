@@ -156,8 +156,10 @@ bool sync_lease_is_free(struct sync_site *site, uint32_t role);
  * bell: a sticky wake-up for one waiter.  A ring before the wait ends the wait at once.
  */
 struct sync_bell {
-    uint32_t *word; /* in shared memory, zero at first; Linux waits on it */
-    void     *os;   /* Windows: the event */
+    uint32_t *word;    /* in shared memory, zero at first; Linux waits on it */
+    void     *os;      /* Windows: the event */
+    int       poll;    /* Linux: one more than the descriptor of the FIFO; 0: not pollable */
+    bool      is_ours; /* Linux: nobody but sync_bell_wait_many looks at the FIFO */
 };
 #define SYNC_BELL_ROOM 0u
 #define SYNC_BELL_SEAT(idx) (1u + (uint32_t)(idx))
@@ -185,6 +187,24 @@ enum sync_wake { SYNC_RUNG, SYNC_TIMED_OUT, SYNC_PEER_GONE };
  */
 enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, uint32_t peer_role,
                               uint64_t deadline_ns);
+
+/*
+ * Gives the bell a handle for an event loop: from now on a ring also makes it readable (Linux, a
+ * descriptor) or signalled (Windows, the event), until the next clear.  The waiter does this first;
+ * then whoever rings does it with a bell of its own, with `is_waiter` false.  The site removes what
+ * it made with the ring.  NO_MEMORY, DENIED, SYSTEM.
+ */
+enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which, bool is_waiter,
+                                         struct sync_bell *bell, struct gyre_error *error);
+intptr_t         sync_bell_handle(struct sync_bell *bell);
+
+/*
+ * Sleeps until one of the bells is rung or the deadline; SYNC_RUNG perhaps for no reason.  More
+ * than sync_bell_many_limit() bells must all be pollable.  Uses no CPU meanwhile.
+ */
+enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t count,
+                                   uint64_t deadline_ns);
+uint32_t       sync_bell_many_limit(void);
 
 /*
  * barrier: makes every running thread of every registered process execute a full fence.

@@ -198,6 +198,39 @@ GYRE_API enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer
                                     uint32_t *size, uint64_t deadline_ns);
 
 /*
+ * Waits until one of `count` consumers, of any rings, has something to tell, and says in `*which`
+ * whose index that is: OK if gyre_peek has a message there, else what gyre_wait would have returned
+ * for it (CLOSED again at each call: take that one out of the array).  TIMEOUT if none has,
+ * `*which` is left alone.  Who is looked at first changes from call to call, so a busy ring starves
+ * none.  The array may differ from call to call; the wait strategy is that of its first consumer.
+ * Beyond 128 consumers on Linux (or where the kernel lacks futex_waitv) each needs a descriptor, as
+ * gyre_consumer_handle does; beyond 63 on Windows threads wait.  BAD_ARGUMENT: no array, no
+ * `which`, a NULL or a consumer that stands in it twice; NO_MEMORY.
+ */
+GYRE_API enum gyre_status gyre_wait_any(struct gyre_consumer *const *consumers, uint32_t count,
+                                        uint64_t deadline_ns, uint32_t *which);
+
+/*
+ * A handle for an event loop: on Linux a descriptor for poll, epoll, io_uring or libuv, on Windows
+ * the HANDLE of an event for MsgWaitForMultipleObjectsEx, RegisterWaitForSingleObject and the like.
+ * It belongs to the consumer and is closed with it; do not read from it or reset it.  It becomes
+ * readable or signalled once after each gyre_consumer_arm that returned TIMEOUT.  UNSUPPORTED for
+ * taps, which nobody can wake; NO_MEMORY, DENIED, SYSTEM.
+ */
+GYRE_API enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, intptr_t *handle,
+                                               struct gyre_error *error);
+
+/*
+ * Looks for a message, as gyre_wait with deadline 0 does; if there is none, arms the handle, so
+ * that the next message makes it readable.  Call it before each sleep of the loop.  TIMEOUT: armed,
+ * sleep, but arm again by `*rearm_ns` (absolute): GYRE_FOREVER where the wake-up is certain (Linux
+ * with membarrier, the usual case), else the end of a slice (Windows, sandboxes).  OK and the other
+ * outcomes of gyre_wait: not armed, do not sleep.  An armed handle does not tell of a producer's
+ * death: arm again now and then if that matters.  Costs some microseconds; never sleeps.
+ */
+GYRE_API enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rearm_ns);
+
+/*
  * Ends the wait that runs on this handle, or the next one, with INTERRUPTED.  From any thread and
  * from a signal handler, while the handle is open.
  */

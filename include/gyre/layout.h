@@ -153,7 +153,9 @@ struct gyre_shared_seat {
     uint64_t lost_count;    /* messages lost in gaps */
     uint64_t sleep_count;   /* times it went to sleep */
     uint64_t missed_count;  /* slices that ended with data ready: wake-ups that came too late */
-    uint64_t zero[9];
+    uint32_t is_pollable;   /* E3: the bell has a handle that must be rung as well */
+    uint32_t zero_a;
+    uint64_t zero[8];
 };
 
 /* seat states */

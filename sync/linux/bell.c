@@ -4,16 +4,20 @@
  * The word is 1 from a ring until the waiter clears it, so a ring before the wait is not lost.  The
  * futex is never FUTEX_PRIVATE: the ringer is another process.  futex(2) has no way to wait for a
  * death as well, so a wait with a peer is cut into slices and the peer's lease is looked at in
- * between.
+ * between.  A bell for an event loop has a FIFO in the ring's directory besides: no descriptor
+ * needs to be passed, and file modes decide who may ring.
  */
 #include "site.h"
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <gyre/atomic.h>
 
 #define PEER_SLICE_NS UINT64_C(100000000)
+#define OUT_OF_MEMORY_SLICE_NS UINT64_C(1000000)
 
 enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t *word,
                                 struct sync_bell *bell, struct gyre_error *error)
@@ -21,23 +25,80 @@ enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t
     (void)site, (void)which, (void)error; /* the word is all there is */
     bell->word = word;
     bell->os = NULL;
+    bell->poll = 0;
     return GYRE_OK;
 }
 
 void sync_bell_close(struct sync_bell *bell)
 {
+    if (bell->poll != 0)
+        (void)sync_calls.close(bell->poll - 1);
     bell->word = NULL;
+    bell->poll = 0;
 }
 
 void sync_bell_ring(struct sync_bell *bell)
 {
+    int code = errno; /* this may be a signal handler */
+
     gyre_store_release_32(bell->word, 1);
     (void)sync_calls.futex(bell->word, FUTEX_WAKE, 1, NULL, 0);
+    if (bell->poll != 0) /* a full FIFO is readable already */
+        (void)!sync_calls.write(bell->poll - 1, "", 1);
+    errno = code;
+}
+
+static void drain(struct sync_bell *bell)
+{
+    char bytes[64];
+
+    while (sync_calls.read(bell->poll - 1, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes))
+        continue;
 }
 
 void sync_bell_clear(struct sync_bell *bell)
 {
+    /* Where our own wait drains what it found readable, a system call a bell can be spared. */
+    if (bell->poll != 0 && (!bell->is_ours || gyre_load_relaxed_32(bell->word) != 0))
+        drain(bell);
     gyre_store_relaxed_32(bell->word, 0);
+}
+
+/*
+ * Both sides open the FIFO for reading and writing: a ringer that only wrote would get EPIPE and
+ * SIGPIPE when the waiter dies, a waiter that only read would see the end of file.
+ */
+enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which, bool is_waiter,
+                                         struct sync_bell *bell, struct gyre_error *error)
+{
+    char        file[SITE_FILE_SIZE];
+    struct stat status;
+    int         fd;
+
+    if (bell->poll != 0)
+        return GYRE_OK;
+    site_bell_file(site, which, file);
+    if (is_waiter) {
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0); /* a dead waiter's, perhaps with bytes */
+        if (sync_calls.mkfifoat(site->dir_fd, file, 0600) != 0)
+            return site_fail(error, errno, "mkfifoat");
+    }
+    fd = sync_calls.openat(site->dir_fd, file, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (fd < 0)
+        return site_fail(error, errno, "openat");
+    if (sync_calls.fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode)) {
+        (void)sync_calls.close(fd);
+        return sync_fail(error, GYRE_DENIED, 0, "fstat");
+    }
+    bell->poll = fd + 1;
+    bell->is_ours = true;
+    return GYRE_OK;
+}
+
+intptr_t sync_bell_handle(struct sync_bell *bell)
+{
+    bell->is_ours = false;
+    return bell->poll - 1;
 }
 
 /* One futex wait; returns at `until_ns` with TIMED_OUT. */
@@ -72,4 +133,69 @@ enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, ui
         if (until_ns == deadline_ns)
             return SYNC_TIMED_OUT;
     }
+}
+
+#define WAITV_MAX 128u
+#define WAITV_32_BITS 2u /* FUTEX_32, and not FUTEX_PRIVATE_FLAG */
+
+uint32_t sync_bell_many_limit(void)
+{
+    struct sync_waitv none = {0, 0, 0, 0};
+
+    /* With no waiters the call fails in any case; ENOSYS means that the kernel lacks it. */
+    if (sync_calls.futex_waitv(&none, 0, NULL) != 0 && errno == ENOSYS)
+        return 1;
+    return WAITV_MAX;
+}
+
+static enum sync_wake wait_by_futex(struct sync_bell *const *bells, uint32_t count,
+                                    const struct timespec *until)
+{
+    struct sync_waitv waiters[WAITV_MAX];
+
+    for (uint32_t i = 0; i < count; i++) {
+        waiters[i].value = 0;
+        waiters[i].address = (uint64_t)(uintptr_t)bells[i]->word;
+        waiters[i].flags = WAITV_32_BITS;
+        waiters[i].zero = 0;
+    }
+    return sync_calls.futex_waitv(waiters, count, until) < 0 && errno == ETIMEDOUT ? SYNC_TIMED_OUT
+                                                                                   : SYNC_RUNG;
+}
+
+static enum sync_wake wait_by_poll(struct sync_bell *const *bells, uint32_t count,
+                                   uint64_t deadline_ns)
+{
+    struct pollfd  *fds = calloc(count, sizeof(*fds));
+    uint64_t        now_ns = sync_clock_now_ns();
+    struct timespec timeout = clock_timespec(deadline_ns > now_ns ? deadline_ns - now_ns : 0);
+    int             result;
+
+    if (fds == NULL) { /* no memory for a sleep among many: sleep on one, but not for long */
+        uint64_t slice_ns = now_ns + OUT_OF_MEMORY_SLICE_NS;
+        (void)wait_once(bells[0], slice_ns < deadline_ns ? slice_ns : deadline_ns);
+        return SYNC_RUNG;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        fds[i].fd = bells[i]->poll - 1;
+        fds[i].events = POLLIN;
+    }
+    result = sync_calls.ppoll(fds, count, deadline_ns == UINT64_MAX ? NULL : &timeout);
+    for (uint32_t i = 0; result > 0 && i < count; i++)
+        if (fds[i].revents != 0)
+            drain(bells[i]);
+    free(fds);
+    return result == 0 ? SYNC_TIMED_OUT : SYNC_RUNG;
+}
+
+enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t count,
+                                   uint64_t deadline_ns)
+{
+    struct timespec until = clock_timespec(deadline_ns);
+
+    if (count == 1)
+        return wait_once(bells[0], deadline_ns);
+    if (count <= sync_bell_many_limit())
+        return wait_by_futex(bells, count, deadline_ns == UINT64_MAX ? NULL : &until);
+    return wait_by_poll(bells, count, deadline_ns);
 }

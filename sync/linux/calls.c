@@ -36,6 +36,16 @@ static long call_futex(uint32_t *word, int operation, uint32_t value,
     return syscall(SYS_futex, word, operation, value, deadline, NULL, mask);
 }
 
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449 /* the same number on every architecture */
+#endif
+
+static long call_futex_waitv(const struct sync_waitv *waiters, uint32_t count,
+                             const struct timespec *deadline)
+{
+    return syscall(SYS_futex_waitv, waiters, count, 0, deadline, CLOCK_MONOTONIC);
+}
+
 static long call_membarrier(int command)
 {
     return syscall(SYS_membarrier, command, 0, 0);
@@ -67,14 +77,17 @@ struct sync_calls sync_calls = {
     .linkat = linkat,
     .renameat = renameat,
     .unlinkat = unlinkat,
+    .mkfifoat = mkfifoat,
     .fcntl_lock = call_fcntl_lock,
     .mmap = mmap,
     .munmap = munmap,
     .futex = call_futex,
+    .futex_waitv = call_futex_waitv,
     .membarrier = call_membarrier,
     .inotify_init = inotify_init1,
     .inotify_add_watch = inotify_add_watch,
     .read = read,
+    .write = write,
     .ppoll = call_ppoll,
     .clock_gettime = clock_gettime,
     .clock_nanosleep = call_clock_nanosleep,

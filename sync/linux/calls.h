@@ -12,6 +12,14 @@
 #include <sys/types.h>
 #include <time.h>
 
+/* struct futex_waitv of <linux/futex.h>, which older headers lack. */
+struct sync_waitv {
+    uint64_t value;
+    uint64_t address;
+    uint32_t flags;
+    uint32_t zero;
+};
+
 struct sync_calls {
     int (*mkdir)(const char *path, mode_t mode);
     int (*open)(const char *path, int flags);
@@ -23,15 +31,19 @@ struct sync_calls {
     int (*linkat)(int from_dir, const char *from, int to_dir, const char *to, int flags);
     int (*renameat)(int from_dir, const char *from, int to_dir, const char *to);
     int (*unlinkat)(int dir, const char *path, int flags);
+    int (*mkfifoat)(int dir, const char *path, mode_t mode);
     int (*fcntl_lock)(int fd, int command, struct flock *lock);
     void *(*mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
     int (*munmap)(void *at, size_t size);
     long (*futex)(uint32_t *word, int operation, uint32_t value, const struct timespec *deadline,
                   uint32_t mask);
+    long (*futex_waitv)(const struct sync_waitv *waiters, uint32_t count,
+                        const struct timespec *deadline);
     long (*membarrier)(int command);
     int (*inotify_init)(int flags);
     int (*inotify_add_watch)(int fd, const char *path, uint32_t mask);
     ssize_t (*read)(int fd, void *buffer, size_t size);
+    ssize_t (*write)(int fd, const void *buffer, size_t size);
     int (*ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout);
     int (*clock_gettime)(clockid_t clock, struct timespec *time);
     int (*clock_nanosleep)(clockid_t clock, int flags, const struct timespec *deadline);

@@ -31,13 +31,6 @@ static enum gyre_status map_fd(int fd, uint64_t size, bool is_writable, struct s
     return GYRE_OK;
 }
 
-/* The name a new object has while it is built, where the file system has no unnamed files. */
-static void building_file(const struct sync_site *site, enum sync_object object,
-                          char file[SITE_FILE_SIZE])
-{
-    (void)snprintf(file, SITE_FILE_SIZE, ".%.200s%s", site->name, site_suffix(object));
-}
-
 static int open_unnamed(struct sync_site *site, enum sync_object object)
 {
     char file[SITE_FILE_SIZE];
@@ -45,7 +38,7 @@ static int open_unnamed(struct sync_site *site, enum sync_object object)
 
     if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
         return fd;
-    building_file(site, object, file);
+    site_building_file(site, object, file);
     (void)sync_calls.unlinkat(site->dir_fd, file, 0); /* a dead creator's: we hold the admin byte */
     return sync_calls.openat(site->dir_fd, file, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 }
@@ -128,7 +121,7 @@ static int name_object(struct sync_site *site, enum sync_object object, int fd)
     if (sync_calls.fstat(fd, &status) != 0)
         return errno;
     if (status.st_nlink > 0) {
-        building_file(site, object, from);
+        site_building_file(site, object, from);
         return sync_calls.renameat(site->dir_fd, from, site->dir_fd, name) == 0 ? 0 : errno;
     }
     (void)snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);

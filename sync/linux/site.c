@@ -23,6 +23,17 @@ void site_file(const struct sync_site *site, const char *suffix, char file[SITE_
     (void)snprintf(file, SITE_FILE_SIZE, "%.200s%s", site->name, suffix);
 }
 
+void site_bell_file(const struct sync_site *site, uint32_t which, char file[SITE_FILE_SIZE])
+{
+    (void)snprintf(file, SITE_FILE_SIZE, "%.200s.bell.%u", site->name, (unsigned)which);
+}
+
+void site_building_file(const struct sync_site *site, enum sync_object object,
+                        char file[SITE_FILE_SIZE])
+{
+    (void)snprintf(file, SITE_FILE_SIZE, ".%.200s%s", site->name, site_suffix(object));
+}
+
 const char *site_suffix(enum sync_object object)
 {
     return object == SYNC_DATA ? ".data" : ".ctrl";
@@ -229,16 +240,27 @@ static bool is_last(struct sync_site *site)
     return site_lock_byte(site->lock_fd, F_OFD_SETLK, F_WRLCK, SITE_BYTE_ATTACH) == 0;
 }
 
-/* DATA first: without it there is no ring, whatever else is left if we die in between. */
+/*
+ * DATA first: without it there is no ring, whatever else is left if we die in between.  The lock file
+ * last: with it goes our right to the names, and a later remove would not know that anything is left.
+ */
 static void unlink_all(struct sync_site *site)
 {
-    static const char *const suffixes[] = {".data", ".ctrl", ".lock"};
-    char                     file[SITE_FILE_SIZE];
+    static const enum sync_object objects[] = {SYNC_DATA, SYNC_CTRL};
+    char                          file[SITE_FILE_SIZE];
 
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        site_file(site, suffixes[i], file);
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        site_file(site, site_suffix(objects[i]), file);
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+        site_building_file(site, objects[i], file); /* a dead creator's */
         (void)sync_calls.unlinkat(site->dir_fd, file, 0);
     }
+    for (uint32_t i = 0; i < SITE_BELL_COUNT; i++) { /* FIFOs of event loops that died */
+        site_bell_file(site, i, file);
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+    }
+    site_file(site, ".lock", file);
+    (void)sync_calls.unlinkat(site->dir_fd, file, 0);
 }
 
 void sync_site_leave(struct sync_site *site, bool is_kept)

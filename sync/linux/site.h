@@ -31,7 +31,15 @@ struct sync_site {
 /* NAME and a suffix such as ".data". */
 void site_file(const struct sync_site *site, const char *suffix, char file[SITE_FILE_SIZE]);
 
+/* NAME.bell.N: the FIFO of a bell. */
+void site_bell_file(const struct sync_site *site, uint32_t which, char file[SITE_FILE_SIZE]);
+#define SITE_BELL_COUNT 256u
+
 const char *site_suffix(enum sync_object object);
+
+/* The name a new object has while it is built, where the file system has no unnamed files. */
+void site_building_file(const struct sync_site *site, enum sync_object object,
+                        char file[SITE_FILE_SIZE]);
 
 /* Opens the directory of this user's rings; makes it if told to. */
 enum gyre_status site_open_dir(bool is_creating, int *dir_fd, struct gyre_error *error);

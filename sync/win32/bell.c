@@ -5,6 +5,7 @@
  * several are there, the bell wins.  What the bell means it does not know.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "site.h"
 
@@ -24,6 +25,7 @@ enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t
         return sync_fail_os(error, GetLastError(), "CreateEventExW");
     bell->word = word;
     bell->os = event;
+    bell->poll = 0;
     return GYRE_OK;
 }
 
@@ -113,4 +115,129 @@ enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, ui
         return wait_for_both(site, bell->os, SYNC_ROLE_NONE, deadline_ns);
     wait_for_both(site, bell->os, SYNC_ROLE_NONE, slice_ns);
     return SYNC_RUNG;
+}
+
+enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which, bool is_waiter,
+                                         struct sync_bell *bell, struct gyre_error *error)
+{
+    (void)site, (void)which, (void)is_waiter, (void)error;
+    bell->poll = 1; /* the event is a handle already */
+    return GYRE_OK;
+}
+
+intptr_t sync_bell_handle(struct sync_bell *bell)
+{
+    return (intptr_t)bell->os;
+}
+
+/*
+ * --- many bells: WaitForMultipleObjects takes 64 handles, so each thread watches 63
+ * -------------
+ */
+
+#define BELLS_PER_THREAD (MAXIMUM_WAIT_OBJECTS - 1)
+#define THREADS_MAX 64u
+#define OUT_OF_THREADS_MS 2u
+
+struct watch {
+    HANDLE objects[MAXIMUM_WAIT_OBJECTS]; /* the end of the wait, then the bells */
+    DWORD  count;
+};
+
+/* Whatever ends the wait of one watcher ends it for all. */
+static DWORD WINAPI watch_bells(void *argument)
+{
+    struct watch *watch = argument;
+
+    (void)sync_calls.WaitForMultipleObjects(watch->count, watch->objects, FALSE, INFINITE);
+    sync_calls.SetEvent(watch->objects[0]);
+    return 0;
+}
+
+uint32_t sync_bell_many_limit(void)
+{
+    return UINT32_MAX;
+}
+
+/* Starts the watchers; returns how many are running. */
+static DWORD start_watchers(struct watch *watches, HANDLE *threads, DWORD thread_count)
+{
+    for (DWORD i = 0; i < thread_count; i++) {
+        threads[i] = sync_calls.CreateThread(NULL, 64 << 10, watch_bells, &watches[i],
+                                             STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+        if (threads[i] == NULL)
+            return i;
+    }
+    return thread_count;
+}
+
+static enum sync_wake wait_by_threads(struct sync_bell *const *bells, uint32_t count, HANDLE timer,
+                                      uint64_t deadline_ns)
+{
+    DWORD          thread_count = (count + BELLS_PER_THREAD - 1) / BELLS_PER_THREAD;
+    HANDLE         threads[THREADS_MAX];
+    struct watch  *watches = calloc(thread_count, sizeof(*watches));
+    HANDLE         over = sync_calls.CreateEventExW(NULL, NULL, CREATE_EVENT_MANUAL_RESET,
+                                                    SYNCHRONIZE | EVENT_MODIFY_STATE);
+    HANDLE         ends[2] = {over, timer};
+    DWORD          started = 0;
+    enum sync_wake woken = SYNC_RUNG;
+
+    if (watches != NULL && over != NULL) {
+        for (uint32_t i = 0; i < count; i++) {
+            struct watch *watch = &watches[i / BELLS_PER_THREAD];
+            watch->objects[0] = over;
+            watch->objects[1 + watch->count++] = bells[i]->os;
+        }
+        for (DWORD i = 0; i < thread_count; i++)
+            watches[i].count++;
+        started = start_watchers(watches, threads, thread_count);
+    }
+    if (started != thread_count || over == NULL)
+        sync_calls.Sleep(OUT_OF_THREADS_MS); /* the caller looks again; do not burn the processor */
+    else if (sync_calls.WaitForMultipleObjects(timer != NULL ? 2 : 1, ends, FALSE,
+                                               sync_clock_ms_until(deadline_ns)) != WAIT_OBJECT_0)
+        woken = SYNC_TIMED_OUT;
+    if (over != NULL)
+        sync_calls.SetEvent(over);
+    for (DWORD i = 0; i < started; i++) {
+        sync_calls.WaitForSingleObject(threads[i], INFINITE);
+        sync_calls.CloseHandle(threads[i]);
+    }
+    if (over != NULL)
+        sync_calls.CloseHandle(over);
+    free(watches);
+    return woken;
+}
+
+enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t count,
+                                   uint64_t deadline_ns)
+{
+    HANDLE         objects[MAXIMUM_WAIT_OBJECTS];
+    HANDLE         timer = NULL;
+    DWORD          woken, ms;
+    enum sync_wake result;
+
+    if (count > BELLS_PER_THREAD * THREADS_MAX) /* the rest is looked at after a slice */
+        count = BELLS_PER_THREAD * THREADS_MAX;
+    if (!sync_clock_arm(&timer, deadline_ns) && timer != NULL) {
+        sync_calls.CloseHandle(timer);
+        timer = NULL;
+    }
+    if (count > BELLS_PER_THREAD) {
+        result = wait_by_threads(bells, count, timer, deadline_ns);
+    } else {
+        for (uint32_t i = 0; i < count; i++)
+            objects[i] = bells[i]->os;
+        objects[count] = timer;
+        ms = sync_clock_ms_until(deadline_ns);
+        woken = sync_calls.WaitForMultipleObjects(timer != NULL ? count + 1 : count, objects, FALSE,
+                                                  ms);
+        result = woken < WAIT_OBJECT_0 + count ? SYNC_RUNG : SYNC_TIMED_OUT;
+        if (woken == WAIT_FAILED)
+            sync_calls.Sleep(OUT_OF_THREADS_MS);
+    }
+    if (timer != NULL)
+        sync_calls.CloseHandle(timer);
+    return result;
 }

@@ -1,0 +1,203 @@
+/*
+ * many.c - one wait for many consumers, of any rings.
+ *
+ * It sleeps with the steps of wait.c: every consumer says that it sleeps, one barrier serves all,
+ * each is looked at once more, then all bells are waited for at once.  Nothing is kept between
+ * calls but whose turn it is.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#include <gyre/atomic.h>
+
+struct crowd {
+    struct gyre_consumer *const *consumers;
+    struct sync_bell           **bells; /* room for `count`; those with a seat */
+    uint32_t                     count;
+    uint32_t                     bell_count;
+};
+
+/* The first that has something to tell, from the one on whose turn it is. */
+static enum gyre_status poll_all(const struct crowd *crowd, uint32_t *which)
+{
+    uint32_t first = crowd->consumers[0]->turn;
+
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        uint32_t         idx = (first + i) % crowd->count;
+        enum gyre_status status = gyre__consumer_poll(crowd->consumers[idx]);
+        if (status == GYRE_TIMEOUT)
+            continue;
+        crowd->consumers[0]->turn = (idx + 1) % crowd->count;
+        *which = idx;
+        return status;
+    }
+    return GYRE_TIMEOUT;
+}
+
+static bool must_look(const struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < crowd->count; i++)
+        if (gyre__must_look(crowd->consumers[i]))
+            return true;
+    return false;
+}
+
+/* Looks at all until one is ready or the time is up, without a system call but the clock's. */
+static void spin_all(const struct crowd *crowd, uint64_t until_ns)
+{
+    uint32_t pauses = 1;
+
+    while (!must_look(crowd) && sync_clock_now_ns() < until_ns) {
+        for (uint32_t i = 0; i < pauses; i++)
+            gyre_pause();
+        if (pauses < GYRE_PAUSES_MAX)
+            pauses++;
+    }
+}
+
+/* Beyond what the system can wait for by itself each bell needs a handle. */
+static enum gyre_status gather_bells(struct crowd *crowd)
+{
+    bool is_many;
+
+    crowd->bell_count = 0;
+    for (uint32_t i = 0; i < crowd->count; i++)
+        if (crowd->consumers[i]->seat != NULL)
+            crowd->bells[crowd->bell_count++] = &crowd->consumers[i]->bell;
+    is_many = crowd->bell_count > 1 && crowd->bell_count > sync_bell_many_limit();
+    for (uint32_t i = 0; is_many && i < crowd->count; i++) {
+        struct gyre_error ignored;
+        enum gyre_status  status = gyre__make_pollable(crowd->consumers[i], &ignored);
+        if (status != GYRE_OK && status != GYRE_UNSUPPORTED)
+            return status;
+    }
+    return GYRE_OK;
+}
+
+/* Everybody says that it sleeps.  Returns how long the sleep may be. */
+static uint64_t say_all_asleep(const struct crowd *crowd)
+{
+    uint64_t limit = GYRE_LONG_SLICE_NS;
+    bool     is_barrier_done;
+
+    for (uint32_t i = 0; i < crowd->count; i++)
+        if (crowd->consumers[i]->seat != NULL)
+            gyre__say_asleep(crowd->consumers[i]);
+    is_barrier_done = gyre__barrier();
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        struct gyre_consumer *consumer = crowd->consumers[i];
+        uint64_t one = consumer->seat != NULL ? gyre__sleep_limit_ns(consumer, is_barrier_done)
+                                              : gyre__tap_limit_ns(consumer);
+        limit = gyre__sooner(limit, one);
+    }
+    return limit;
+}
+
+/* One sleep of all. */
+static void sleep_all(const struct crowd *crowd, uint64_t deadline_ns)
+{
+    uint64_t       until = say_all_asleep(crowd);
+    enum sync_wake woken = SYNC_RUNG;
+
+    if (!must_look(crowd)) {
+        until = gyre__sooner(deadline_ns, sync_clock_now_ns() + until);
+        for (uint32_t i = 0; i < crowd->count; i++)
+            if (crowd->consumers[i]->seat != NULL)
+                gyre__count_sleep(crowd->consumers[i]);
+        if (crowd->bell_count == 0)
+            sync_clock_sleep_until(until);
+        else
+            woken = sync_bell_wait_many(crowd->bells, crowd->bell_count, until);
+    }
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        struct gyre_consumer *consumer = crowd->consumers[i];
+        if (consumer->seat == NULL)
+            continue;
+        if (woken == SYNC_TIMED_OUT)
+            gyre__count_missed(consumer);
+        gyre__say_awake(consumer);
+    }
+}
+
+/* TIMEOUT, or what there is to tell of a ring whose producer died. */
+static enum gyre_status look_for_deaths(const struct crowd *crowd, uint32_t *which)
+{
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        struct gyre_consumer *consumer = crowd->consumers[i];
+        uint32_t              epoch = gyre__watched_epoch(consumer);
+        enum gyre_status      status;
+        if (epoch == 0 || !gyre__is_orphaned(consumer, epoch))
+            continue;
+        status = gyre__tell_death(consumer, epoch);
+        if (status == GYRE_TIMEOUT)
+            continue;
+        *which = i;
+        return status;
+    }
+    return GYRE_TIMEOUT;
+}
+
+static enum gyre_status wait_crowd(struct crowd *crowd, uint64_t deadline_ns, uint32_t *which)
+{
+    struct gyre_consumer *leader = crowd->consumers[0];
+    enum gyre_status      status = poll_all(crowd, which);
+    uint64_t              look_ns = 0;
+
+    for (uint32_t i = 0; i < crowd->count; i++)
+        crowd->consumers[i]->slice_idx = 0;
+    while (status == GYRE_TIMEOUT) {
+        uint64_t now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
+        if (now >= deadline_ns)
+            return GYRE_TIMEOUT;
+        if (look_ns == 0)
+            look_ns = now + GYRE_PEER_CHECK_NS;
+        if (leader->wait != GYRE_WAIT_SLEEP)
+            spin_all(crowd, gyre__sooner(deadline_ns, now + leader->spin_ns));
+        if (leader->wait != GYRE_WAIT_SPIN && !must_look(crowd))
+            sleep_all(crowd, deadline_ns);
+        status = poll_all(crowd, which);
+        if (status == GYRE_TIMEOUT && sync_clock_now_ns() >= look_ns) {
+            status = look_for_deaths(crowd, which);
+            look_ns = 0;
+        }
+    }
+    return status;
+}
+
+/* A consumer that stands twice in the array would say that it is awake while it sleeps. */
+static bool is_good(struct gyre_consumer *const *consumers, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (consumers[i] == NULL)
+            return false;
+    for (uint32_t i = 0; i < count; i++)
+        consumers[i]->place = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        if (consumers[i]->place != UINT32_MAX)
+            return false;
+        consumers[i]->place = i;
+    }
+    return true;
+}
+
+enum gyre_status gyre_wait_any(struct gyre_consumer *const *consumers, uint32_t count,
+                               uint64_t deadline_ns, uint32_t *which)
+{
+    struct crowd     crowd = {consumers, NULL, count, 0};
+    enum gyre_status status;
+
+    if (consumers == NULL || which == NULL || count == 0 || !is_good(consumers, count))
+        return GYRE_BAD_ARGUMENT;
+    status = poll_all(&crowd, which);
+    if (status != GYRE_TIMEOUT || deadline_ns == 0)
+        return status;
+    crowd.bells = calloc(count, sizeof(struct sync_bell *));
+    if (crowd.bells == NULL)
+        return GYRE_NO_MEMORY;
+    status = gather_bells(&crowd);
+    if (status == GYRE_OK)
+        status = wait_crowd(&crowd, deadline_ns, which);
+    free(crowd.bells);
+    return status;
+}
