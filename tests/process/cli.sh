@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # cli.sh - the command as its users meet it: pipelines, exit codes, what it says when it fails.
-# Nothing here sleeps to let something happen: a tap that asks for no message (`tail -n 0`) waits for
-# a ring, --subscribers for consumers, and a FIFO holds a producer's input open.
+# Nothing here sleeps to let something happen: a tap that asks for no message (`tail -n 0`) waits
+# for a ring, --subscribers for consumers, and a FIFO holds a producer's input open.  Its writing end
+# is descriptor 3, which no other process may inherit: hence the 3>&- behind each of them.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/tap.sh"
 
 run=(${GYRE_RUN:+"$GYRE_RUN"} "$GYRE_BIN")
@@ -19,6 +20,33 @@ ended() {
     local got=0
     wait "$3" || got=$?
     if [ "$got" -eq "$2" ]; then pass "$1"; else fail "$1" "status $got, not $2"; fi
+}
+
+# await COMMAND...: until it succeeds; for what only a look can tell.
+await() {
+    local end=$((SECONDS + 60))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || { fail "waited in vain for: $*"; return; }
+    done
+}
+
+seat_taken() {
+    gyre stat "$ring" | grep -q reliable
+}
+
+published() {
+    gyre stat "$ring" --json | grep -q "\"next_seq\":$1,"
+}
+
+is_stuck() { # a full ring of 4 KiB, and nobody moves
+    local now then
+    then=$(gyre stat "$ring" --json 2>/dev/null)
+    now=$(gyre stat "$ring" --json 2>/dev/null)
+    grep -qE '"lag_bytes":[34][0-9]{3},' <<<"$now" && test "$now" = "$then"
+}
+
+has_lines() {
+    [ "$(wc -l <"$1")" -ge "$2" ]
 }
 
 same() { # same NAME FILE WANTED
@@ -96,16 +124,16 @@ test_pipelines() {
 test_prompt() {
     local line pub sub tap
     new_ring
-    mkfifo in out
-    "${run[@]}" pub "$ring" --subscribers 1 <in &
+    mkfifo feed drain
+    "${run[@]}" pub "$ring" --subscribers 1 <feed &
     pub=$!
-    exec 3>in
-    "${run[@]}" tail "$ring" -n 1 >out.tap &
+    exec 3>feed
+    "${run[@]}" tail "$ring" --from oldest -n 1 >out.tap 3>&- &
     tap=$!
     gyre tail "$ring" -n 0
-    "${run[@]}" sub "$ring" >out &
+    "${run[@]}" sub "$ring" >drain 3>&- &
     sub=$!
-    exec 4<out
+    exec 4<drain
     echo one >&3
     IFS= read -r -t 60 line <&4
     check "a line comes out while its writer stays silent" test "$line" = one
@@ -116,11 +144,12 @@ test_prompt() {
     IFS= read -r -t 60 line <&4
     says "a second producer is refused" 1 "another process publishes" pub "$ring"
     gyre stat "$ring" >stat
-    has "stat names the producer" stat '^producer +[0-9,]+ '
+    has "stat names the producer" stat '^producer +process [0-9]+'
     has "stat groups digits" stat '^capacity +4,194,304 bytes'
     has "stat shows the seat" stat '^ +0  reliable  (asleep|awake)'
     gyre stat "$ring" --json >stat
-    has "stat --json is one object" stat '^\{"name":"'"$ring"'",.*"next_seq":3,.*"seats":\[\{"seat_idx":0,"kind":"reliable".*\}\]\}$'
+    has "stat --json is one object" stat \
+        '^\{"name":"'"$ring"'",.*"next_seq":3,.*"seats":\[\{"seat_idx":0,"kind":"reliable".*\}\]\}$'
     gyre list >names
     has "list names the ring" names "^$ring\$"
     gyre list --json >names
@@ -133,25 +162,26 @@ test_prompt() {
     echo one >wanted
     same "tail saw the first message" out.tap wanted
     exec 4<&-
-    rm in out
+    rm feed drain
 }
 
-# A producer that waits for a line from FIFO `in` (descriptor 3), behind the lines of $@.
-open_producer() { # open_producer OPTIONS LINE...: sets $pub
-    mkfifo in
+# open_producer OPTIONS LINE...: one that published the lines and waits for more from descriptor 3.
+open_producer() { # sets $pub
+    mkfifo feed
     # shellcheck disable=SC2086
-    "${run[@]}" pub "$ring" $1 <in &
+    "${run[@]}" pub "$ring" $1 <feed &
     pub=$!
-    exec 3>in
+    exec 3>feed
     shift
     [ $# -eq 0 ] || printf '%s\n' "$@" >&3
-    gyre tail "$ring" -n "$#" --from oldest >/dev/null # they are there
+    gyre tail "$ring" -n 0
+    [ $# -eq 0 ] || await published $#
 }
 
 close_producer() {
     exec 3>&-
     ended "$1: pub ends" 0 $pub
-    rm in
+    rm feed
 }
 
 test_starts() {
@@ -167,9 +197,9 @@ test_starts() {
     says "--from a message not yet published" 2 "--from 9: .*not published yet" sub "$ring" --from 9
     gyre sub "$ring" -n 0 >out
     check "-n 0 joins and leaves" test ! -s out
-    "${run[@]}" sub "$ring" --from newest -n 1 >out &
+    "${run[@]}" sub "$ring" --from newest -n 1 >out 3>&- &
     sub=$!
-    until gyre stat "$ring" | grep -q reliable; do :; done
+    await seat_taken
     echo four >&3
     ended "--from newest ends" 0 $sub
     echo four >wanted
@@ -178,35 +208,38 @@ test_starts() {
 }
 
 test_gaps() {
-    local kind code
+    local kind line lost sub
     for kind in "sub --lossy" tail; do
         new_ring
         open_producer "--capacity 4K"
-        mkfifo out
+        mkfifo drain
         # shellcheck disable=SC2086
-        "${run[@]}" ${kind% *} "$ring" ${kind#"${kind% *}"} --from oldest >out 2>err &
+        "${run[@]}" ${kind% *} "$ring" ${kind#"${kind% *}"} --from oldest >drain 2>err 3>&- &
         sub=$!
-        exec 4<out
+        exec 4<drain
         echo start >&3
-        IFS= read -r -t 60 code <&4
+        IFS= read -r -t 60 line <&4
         # It can pass on no more than its buffer and the pipe's hold; pub does not wait for it.
         seq 1 300000 >&3
         close_producer "$kind"
         cat <&4 >rest
         ended "$kind: a gap seen is told by the exit code" 6 $sub
         exec 4<&-
-        has "$kind: a gap is told on stderr" err '^gyre: gap: [0-9]+ messages lost before message [0-9]+'
-        code=$(awk '/^gyre: gap: / { sum += $3 } END { print sum }' err)
+        has "$kind: a gap is told on stderr" err \
+            '^gyre: gap: [0-9]+ messages lost before message [0-9]+'
+        lost=$(awk '/^gyre: gap: / { sum += $3 } END { print sum + 0 }' err)
         check "$kind: lines and gaps account for every message" \
-            test $(($(wc -l <rest) + code)) -eq 300000
-        check "$kind: no line is damaged" awk '!/^[0-9]+$/ || $0 <= last { exit 1 } { last = $0 + 0 }' rest
-        rm out
+            test $(($(wc -l <rest) + lost)) -eq 300000
+        check "$kind: no line is damaged" \
+            awk '!/^[0-9]+$/ || $0 <= last { exit 1 } { last = $0 + 0 }' rest
+        rm drain
     done
     new_ring
     open_producer "--capacity 4K" $(seq 1 1000)
-    says "a start that is gone is a gap" 6 '^gyre: gap: [0-9]+ messages lost before' sub "$ring" --from 0 -n 1
-    code=$(awk '/^gyre: gap: / { print $3 + 1 }' err)
-    check "the gap's size says what comes next" test "$(cat out)" = "$code"
+    says "a start that is gone is a gap" 6 '^gyre: gap: [0-9]+ messages lost before' \
+        sub "$ring" --from 0 -n 1
+    lost=$(awk '/^gyre: gap: / { print $3 }' err)
+    check "the gap's size says what comes next" test "$(cat out)" = $((lost + 1))
     close_producer "gone"
 }
 
@@ -219,7 +252,8 @@ test_limits() {
     local sub=$!
     gyre pub "$ring" --capacity 4K --subscribers 1 <in 2>err || code=$?
     check "a line over the limit ends pub with 1" test $code -eq 1
-    has "and is named with its size" err "^gyre: pub: $ring: line 2 has 2041 bytes, the ring carries at most 2040"
+    has "and is named with its size" err \
+        "^gyre: pub: $ring: line 2 has 2041 bytes, the ring carries at most 2040"
     ended "sub ends" 0 $sub
     echo good >wanted
     same "what was before it is published" out wanted
@@ -244,22 +278,23 @@ test_limits() {
     ended "sub ends after it" 0 $sub
     printf 'one\ntwo\n' >wanted
     same "and only that line is missing" out wanted
-    says "a block over the limit" 2 "--size 2041: .*at most 2040" pub "$ring" --capacity 4K --size 2041
+    says "a block over the limit" 2 "--size 2041: .*at most 2040" \
+        pub "$ring" --capacity 4K --size 2041
 }
 
 test_deaths() {
     new_ring
     open_producer "--subscribers 2"
-    "${run[@]}" sub "$ring" >out 2>err &
+    "${run[@]}" sub "$ring" >out 2>err 3>&- &
     local sub=$!
-    "${run[@]}" sub "$ring" --follow >out.follow 2>err.follow &
+    "${run[@]}" sub "$ring" --follow >out.follow 2>err.follow 3>&- &
     local follow=$!
     echo before >&3
-    gyre tail "$ring" --from oldest -n 1 >/dev/null
+    await published 1
     kill -9 $pub
     wait $pub 2>/dev/null
     exec 3>&-
-    rm in
+    rm feed
     ended "sub ends with 1 when the producer dies" 1 $sub
     has "and says so" err "$ring: the producer died"
     echo before >wanted
@@ -272,7 +307,7 @@ test_deaths() {
     same "the numbers go on" out wanted
     open_producer "" # with this one open, --follow cannot have ended
     echo last >&3
-    until [ "$(wc -l <out.follow)" -eq 4 ]; do :; done
+    await has_lines out.follow 4
     kill -9 $follow
     wait $follow 2>/dev/null
     printf '%s\n' before after again last >wanted
@@ -289,7 +324,8 @@ test_codes() {
     says "tail --timeout 0" 5 "^gyre: tail: $ring: .*in time" tail "$ring" --timeout 0
     says "pub --subscribers --timeout" 5 "^gyre: pub: $ring: .*--subscribers" \
         pub "$ring" --subscribers 1 --timeout=0.02s
-    says "--subscribers over the seats" 2 "--subscribers 4: .* 3 seats" pub "$ring" --seats 3 --subscribers 4
+    says "--subscribers over the seats" 2 "--subscribers 4: .* 3 seats" \
+        pub "$ring" --seats 3 --subscribers 4
     says "no verb" 2 "verb is missing"
     says "unknown verb" 2 "^gyre: publish: unknown verb" publish x
     says "unknown option" 2 "^gyre: pub: --capcity=4M: unknown option" pub x --capcity=4M
@@ -302,7 +338,8 @@ test_codes() {
     says "a value is missing" 2 "^gyre: sub: -n COUNT: .*missing" sub x -n
     says "a flag with a value" 2 "^gyre: sub: --raw=1: .*no value" sub x --raw=1
     says "capacity is no size" 2 "^gyre: pub: --capacity 4Q: not a size" pub x --capacity 4Q
-    says "capacity is no power of two" 2 "^gyre: pub: x: --capacity 5000: .*power of two" pub x --capacity 5000
+    says "capacity is no power of two" 2 "^gyre: pub: x: --capacity 5000: .*power of two" \
+        pub x --capacity 5000
     says "capacity too large" 2 "--capacity 2T: " pub x --capacity 2T
     says "capacity overflows" 2 "--capacity 99999999999T: " pub x --capacity 99999999999T
     says "capacity zero" 2 "--capacity 0: .*zero" pub x --capacity 0
@@ -313,11 +350,6 @@ test_codes() {
     says "bad duration" 2 "--timeout 1.x: not a duration" sub x --timeout 1.x
     says "bad --on-error" 2 "--on-error retry: neither" pub x --on-error retry
     says "--timeout for nothing" 2 "--timeout: without --subscribers" pub x --timeout 1
-    new_ring
-    open_producer "--capacity 64K"
-    exec 3>&-
-    wait $pub
-    rm in
 }
 
 test_help() {
@@ -375,32 +407,35 @@ test_native() {
     GYRE_DIR=$tap_dir/open says "an open directory is not trusted" 4 "refuses access" pub x
 }
 
-# interrupt NAME ARGUMENT...: starts the command with Ctrl-C enabled, which bash takes from jobs.
-interruptible() {
-    env --default-signal=INT "${run[@]}" "$@" 
+# bash starts its jobs with SIGINT ignored, and so does whatever they start.
+catches_int() { # the process has a handler for SIGINT
+    local caught
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") && ((0x$caught & 2))
 }
 
 test_interrupts() {
     local pid line
     new_ring
-    mkfifo in out
-    env --default-signal=INT "${run[@]}" pub "$ring" --keep <in &
+    mkfifo feed drain
+    env --default-signal=INT "${run[@]}" pub "$ring" --keep <feed &
     pid=$!
-    exec 3>in
+    exec 3>feed
     printf 'one\ntwo\nunfinished' >&3
-    gyre tail "$ring" --from oldest -n 2 >/dev/null
+    gyre tail "$ring" -n 0
+    await published 2
     kill -INT $pid
     ended "Ctrl-C ends pub with 130" 130 $pid
     exec 3>&-
-    gyre sub "$ring" --from oldest >out.all
+    rm feed
+    gyre sub "$ring" --from oldest >out
     printf 'one\ntwo\n' >wanted
-    same "what was whole is published, and the ring closed" out.all wanted
+    same "what was whole is published, and the ring closed" out wanted
     gyre rm "$ring"
 
     open_producer ""
-    env --default-signal=INT "${run[@]}" sub "$ring" --from oldest >out &
+    env --default-signal=INT "${run[@]}" sub "$ring" --from oldest >drain 3>&- &
     pid=$!
-    exec 4<out
+    exec 4<drain
     echo hello >&3
     IFS= read -r -t 60 line <&4
     kill -INT $pid
@@ -411,15 +446,34 @@ test_interrupts() {
     exec 4<&-
 
     new_ring
-    env --default-signal=INT "${run[@]}" pub "$ring" --subscribers 1 </dev/null &
+    env --default-signal=INT "${run[@]}" pub "$ring" --subscribers 1 </dev/null 3>&- &
     pid=$!
     gyre tail "$ring" -n 0
     kill -INT $pid
     ended "Ctrl-C ends a wait for subscribers" 130 $pid
-    rm out
+    new_ring
+    env --default-signal=INT "${run[@]}" sub "$ring" 3>&- &
+    pid=$!
+    await catches_int $pid
+    kill -INT $pid
+    ended "Ctrl-C ends a wait for the ring" 130 $pid
+
+    new_ring
+    mkfifo feed
+    exec 4<>drain # so that opening it waits for nobody, and nobody reads it
+    env --default-signal=INT "${run[@]}" sub "$ring" >drain &
+    pid=$!
+    yes >feed 4<&- &
+    env --default-signal=INT "${run[@]}" pub "$ring" --capacity 4K --subscribers 1 <feed &
+    pub=$!
+    await is_stuck
+    kill -INT $pub
+    ended "Ctrl-C ends a wait for room" 130 $pub
+    kill -INT $pid
+    ended "Ctrl-C ends a write that nobody reads" 130 $pid
+    exec 4<&-
 }
 
-# Under bash, `open_producer` makes its own FIFO, so each test leaves none behind.
 test_pipelines
 test_prompt
 test_starts
