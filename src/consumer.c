@@ -26,8 +26,7 @@ static void forget_consumer(struct gyre_ring *ring)
     struct gyre_consumer *consumer =
         (void *)((unsigned char *)ring - offsetof(struct gyre_consumer, ring));
 
-    consumer->fast.ring = (const unsigned char *)&consumer->own_header;
-    consumer->fast.mask = 0;
+    gyre__seat_hide(consumer);
     consumer->fast.released_pos = &consumer->own_released_pos;
     consumer->fast.room_pos = &consumer->own_header;
 }
@@ -200,6 +199,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
     if (consumer->gap_pending != 0) {
         uint64_t count = consumer->gap_pending;
         consumer->gap_pending = 0;
+        gyre__seat_show(consumer);
         consumer->fast.ring = consumer->ring.bytes;
         consumer->fast.mask = consumer->ring.geometry.capacity - 1;
         return tell_gap(consumer, count);

@@ -184,6 +184,10 @@ void             gyre__seat_leave(struct gyre_consumer *consumer);
 /* Puts the cursor where `start` says.  False: the bytes there are no frames. */
 bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq);
 
+/* What gyre_peek polls: the ring, or a header that stays zero. */
+void gyre__seat_show(struct gyre_consumer *consumer);
+void gyre__seat_hide(struct gyre_consumer *consumer);
+
 /* True if bytes at or after `pos` may have been overwritten. */
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
 

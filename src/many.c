@@ -120,14 +120,24 @@ static void sleep_all(const struct crowd *crowd, uint64_t deadline_ns)
     }
 }
 
-/* TIMEOUT, or what there is to tell of a ring whose producer died. */
-static enum gyre_status look_for_deaths(const struct crowd *crowd, uint32_t *which)
+/* Finds all that died at once: the calls that tell the others must not look, and wait, again. */
+static void look_for_deaths(const struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        uint32_t epoch = gyre__watched_epoch(crowd->consumers[i]);
+        if (epoch != 0 && gyre__is_orphaned(crowd->consumers[i], epoch))
+            crowd->consumers[i]->dead_epoch = epoch;
+    }
+}
+
+/* TIMEOUT, or what there is to tell of a ring whose producer was found dead. */
+static enum gyre_status tell_deaths(const struct crowd *crowd, uint32_t *which)
 {
     for (uint32_t i = 0; i < crowd->count; i++) {
         struct gyre_consumer *consumer = crowd->consumers[i];
         uint32_t              epoch = gyre__watched_epoch(consumer);
         enum gyre_status      status;
-        if (epoch == 0 || !gyre__is_orphaned(consumer, epoch))
+        if (epoch == 0 || consumer->dead_epoch != epoch)
             continue;
         status = gyre__tell_death(consumer, epoch);
         if (status == GYRE_TIMEOUT)
@@ -147,9 +157,10 @@ static enum gyre_status wait_crowd(struct crowd *crowd, uint64_t deadline_ns, ui
     for (uint32_t i = 0; i < crowd->count; i++)
         crowd->consumers[i]->slice_idx = 0;
     while (status == GYRE_TIMEOUT) {
-        uint64_t now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
-        if (now >= deadline_ns)
-            return GYRE_TIMEOUT;
+        uint64_t now = sync_clock_now_ns();
+        status = tell_deaths(crowd, which);
+        if (status != GYRE_TIMEOUT || now >= deadline_ns)
+            break;
         if (look_ns == 0)
             look_ns = now + GYRE_PEER_CHECK_NS;
         if (leader->wait != GYRE_WAIT_SLEEP)
@@ -158,7 +169,7 @@ static enum gyre_status wait_crowd(struct crowd *crowd, uint64_t deadline_ns, ui
             sleep_all(crowd, deadline_ns);
         status = poll_all(crowd, which);
         if (status == GYRE_TIMEOUT && sync_clock_now_ns() >= look_ns) {
-            status = look_for_deaths(crowd, which);
+            look_for_deaths(crowd);
             look_ns = 0;
         }
     }

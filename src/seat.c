@@ -63,6 +63,7 @@ bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uin
     for (uint32_t i = 0; i < START_TRIES; i++) {
         struct gyre_mark mark;
         bool             is_good;
+        uint64_t         horizon;
         if (!find_landmark(&consumer->ring, start, seq, &mark) || !settle(consumer, &mark))
             continue;
         if (start == GYRE_START_OLDEST)
@@ -71,15 +72,28 @@ bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uin
             return true; /* gone already: the oldest, and a gap to be told */
         is_good =
             gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
-        gyre_fence_acquire(); /* E7 */
-        if (gyre__is_overwritten(consumer, consumer->fast.held_pos))
+        gyre_fence_acquire();                                       /* E7 */
+        horizon = gyre_load_relaxed_64(consumer->fast.horizon_pos); /* E5 E7 */
+        if (gyre__pos_after(horizon, consumer->fast.held_pos))
             continue;
-        if (!is_good)
+        if (!is_good || gyre__pos_after(horizon, mark.pos))
             return false; /* nobody has overwritten it: it was never a frame */
         set_cursor(consumer, &mark);
         return true;
     }
     return false;
+}
+
+void gyre__seat_show(struct gyre_consumer *consumer)
+{
+    consumer->fast.ring = consumer->ring.bytes;
+    consumer->fast.mask = consumer->ring.geometry.capacity - 1;
+}
+
+void gyre__seat_hide(struct gyre_consumer *consumer)
+{
+    consumer->fast.ring = (const unsigned char *)&consumer->own_header;
+    consumer->fast.mask = 0;
 }
 
 /* Free seats first, then those whose holders died. */
@@ -137,8 +151,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     struct gyre_fast_consumer *fast = &consumer->fast;
     enum gyre_status           status;
 
-    fast->ring = ring->bytes;
-    fast->mask = ring->geometry.capacity - 1;
+    gyre__seat_show(consumer);
     fast->align_mask = ring->geometry.frame_align - 1;
     fast->is_lossy = consumer->kind != GYRE_RELIABLE;
     fast->horizon_pos = &ring->front->horizon_pos;
@@ -163,9 +176,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
         if (options->start_seq > fast->peek_seq)
             return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
         consumer->gap_pending = fast->peek_seq - options->start_seq;
-        fast->ring =
-            (const unsigned char *)&consumer->own_header; /* zero: peek waits for gyre_wait */
-        fast->mask = 0;
+        gyre__seat_hide(consumer); /* gyre_wait tells the gap before gyre_peek shows a message */
     }
     consumer->burst_pos = fast->peek_pos;
     if (consumer->seat != NULL)

@@ -23,6 +23,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define SETTLE_NS UINT64_C(2000)
 #define SETTLE_PAUSES 64u
+#define RING_GRACE_NS (10 * NS_PER_MS) /* what a ring may take that is under way */
 #define BURST_SIZE_PER_PAUSE 64u
 #define BURST_SIZE_MAX (512u * BURST_SIZE_PER_PAUSE)
 #define TAP_SLICE_MIN_NS UINT64_C(50000)
@@ -76,12 +77,17 @@ void gyre__say_asleep(struct gyre_consumer *consumer)
     ring_if_blocked(consumer);
 }
 
+/*
+ * With more seats than bits the bit may be a sleeper's too: then it stays, for one needless ring at
+ * most.
+ */
 void gyre__say_awake(struct gyre_consumer *consumer)
 {
     uint64_t *mask = &consumer->ring.sleepers->mask;
     uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
 
-    if ((gyre_load_relaxed_64(mask) & bit) != 0)
+    if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
+        (gyre_load_relaxed_64(mask) & bit) != 0)
         gyre_and_64(mask, ~bit); /* E3 */
 }
 
@@ -109,10 +115,23 @@ uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_do
     return GYRE_SHORT_SLICE_NS;
 }
 
+/* The end of the stream, as gyre__consumer_poll will tell it. */
+static bool is_at_end(const struct gyre_consumer *consumer)
+{
+    const struct gyre_shared_front *front = consumer->ring.front;
+
+    return gyre_load_acquire_32(&front->state) == GYRE_RING_CLOSED && /* E9 */
+           gyre_load_relaxed_64(&front->final_pos) == consumer->fast.peek_pos;
+}
+
+/* A ring is forgotten by say_asleep, so all that it may have told of is looked for once more. */
 bool gyre__must_look(const struct gyre_consumer *consumer)
 {
-    return gyre__is_ready(consumer) ||                                /* E3 */
-           gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0; /* E13 */
+    return gyre__is_ready(consumer) ||                                  /* E3 */
+           gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */
+           is_at_end(consumer) ||
+           /* A lap behind, the next header may be a payload's zero. */
+           (consumer->fast.is_lossy && gyre__is_overwritten(consumer, consumer->fast.held_pos));
 }
 
 void gyre__count_sleep(struct gyre_consumer *consumer)
@@ -120,9 +139,22 @@ void gyre__count_sleep(struct gyre_consumer *consumer)
     add_one(&consumer->seat->sleep_count);
 }
 
+/* True if the producer has seen that we sleep, and rings. */
+static bool is_being_rung(struct gyre_consumer *consumer)
+{
+    uint64_t mask;
+
+    gyre__let_settle();
+    mask = gyre_load_relaxed_64(&consumer->ring.sleepers->mask); /* E3 */
+    return (mask & gyre__sleeper_bit(consumer->seat_idx)) == 0 &&
+           sync_bell_wait(&consumer->bell, consumer->ring.site, SYNC_ROLE_NONE,
+                          sync_clock_now_ns() + RING_GRACE_NS) == SYNC_RUNG;
+}
+
+/* A message that comes in the very moment in which the slice ends is not a missed one. */
 void gyre__count_missed(struct gyre_consumer *consumer)
 {
-    if (gyre__is_ready(consumer))
+    if (gyre__is_ready(consumer) && !is_being_rung(consumer))
         add_one(&consumer->seat->missed_count);
 }
 
@@ -317,7 +349,7 @@ enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rea
     enum gyre_status status = gyre__consumer_poll(consumer);
     uint64_t         limit;
 
-    if (consumer->seat == NULL) {
+    if (status == GYRE_TIMEOUT && consumer->seat == NULL) {
         *rearm_ns = sync_clock_now_ns() + gyre__tap_limit_ns(consumer);
         return status;
     }

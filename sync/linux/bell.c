@@ -142,10 +142,10 @@ uint32_t sync_bell_many_limit(void)
 {
     struct sync_waitv none = {0, 0, 0, 0};
 
-    /* With no waiters the call fails in any case; ENOSYS means that the kernel lacks it. */
-    if (sync_calls.futex_waitv(&none, 0, NULL) != 0 && errno == ENOSYS)
-        return 1;
-    return WAITV_MAX;
+    /* With no waiters EINVAL is the answer; ENOSYS is an old kernel's, EPERM a sandbox's. */
+    if (sync_calls.futex_waitv(&none, 0, NULL) != 0 && errno == EINVAL)
+        return WAITV_MAX;
+    return 1;
 }
 
 static enum sync_wake wait_by_futex(struct sync_bell *const *bells, uint32_t count,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static void (*call_interrupted)(void);
+static int nothing_fd = -1; /* /dev/null */
 
 void sync_console_prepare(void)
 {
@@ -23,6 +24,9 @@ static void on_signal(int number)
 
     (void)signal(number, SIG_DFL); /* the second one ends the process */
     call_interrupted();
+    /* A read that is about to begin would not be interrupted: it finds the end of input instead. */
+    if (nothing_fd >= 0)
+        (void)dup2(nothing_fd, STDIN_FILENO);
     errno = code;
 }
 
@@ -32,6 +36,8 @@ void sync_console_on_interrupt(void (*interrupted)(void))
     struct sigaction action;
 
     call_interrupted = interrupted;
+    if (nothing_fd < 0)
+        nothing_fd = sync_calls.open("/dev/null", O_RDONLY | O_CLOEXEC);
     memset(&action, 0, sizeof(action)); /* no SA_RESTART: a blocking read ends */
     action.sa_handler = on_signal;
     (void)sigemptyset(&action.sa_mask);

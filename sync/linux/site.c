@@ -98,8 +98,12 @@ enum gyre_status site_open_dir(bool is_creating, int *dir_fd, struct gyre_error 
     int         fd;
 
     dir_path(path);
-    if (is_creating && sync_calls.mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (is_creating && sync_calls.mkdir(path, 0700) != 0 && errno != EEXIST) {
+        error->field = "GYRE_DIR";
+        if (errno == ENOENT) /* its parent: no ring is missing */
+            return sync_fail(error, GYRE_BAD_ARGUMENT, ENOENT, "mkdir");
         return site_fail(error, errno, "mkdir");
+    }
     fd = sync_calls.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return site_fail(error, errno == ENOTDIR ? EACCES : errno, "open");

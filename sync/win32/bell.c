@@ -142,14 +142,17 @@ intptr_t sync_bell_handle(struct sync_bell *bell)
 struct watch {
     HANDLE objects[MAXIMUM_WAIT_OBJECTS]; /* the end of the wait, then the bells */
     DWORD  count;
+    bool   is_rung;
 };
 
 /* Whatever ends the wait of one watcher ends it for all. */
 static DWORD WINAPI watch_bells(void *argument)
 {
     struct watch *watch = argument;
+    DWORD         woken = sync_calls.WaitForMultipleObjects(watch->count, watch->objects, FALSE,
+                                                            INFINITE);
 
-    (void)sync_calls.WaitForMultipleObjects(watch->count, watch->objects, FALSE, INFINITE);
+    watch->is_rung = woken > WAIT_OBJECT_0 && woken < WAIT_OBJECT_0 + watch->count;
     sync_calls.SetEvent(watch->objects[0]);
     return 0;
 }
@@ -203,6 +206,8 @@ static enum sync_wake wait_by_threads(struct sync_bell *const *bells, uint32_t c
     for (DWORD i = 0; i < started; i++) {
         sync_calls.WaitForSingleObject(threads[i], INFINITE);
         sync_calls.CloseHandle(threads[i]);
+        if (watches[i].is_rung) /* when the time ran out, perhaps, but the event is reset */
+            woken = SYNC_RUNG;
     }
     if (over != NULL)
         sync_calls.CloseHandle(over);

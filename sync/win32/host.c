@@ -13,7 +13,6 @@ enum gyre_status sync_fail(struct gyre_error *error, enum gyre_status status, in
     error->status = status;
     error->os_code = os_code;
     error->call = call;
-    error->field = NULL;
     return status;
 }
 

@@ -6,6 +6,9 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/tap.sh"
 
 run=(${GYRE_RUN:+"$GYRE_RUN"} "$GYRE_BIN")
+gyre() {
+    "${run[@]}" "$@" 3>&- 4<&-
+}
 prefix=cli.$$
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tap_dir"' EXIT
 
@@ -39,10 +42,10 @@ published() {
 }
 
 is_stuck() { # a full ring of 4 KiB, and nobody moves
-    local now then
-    then=$(gyre stat "$ring" --json 2>/dev/null)
-    now=$(gyre stat "$ring" --json 2>/dev/null)
-    grep -qE '"lag_bytes":[34][0-9]{3},' <<<"$now" && test "$now" = "$then"
+    local before after
+    before=$(gyre stat "$ring" --json 2>/dev/null)
+    after=$(gyre stat "$ring" --json 2>/dev/null)
+    grep -qE '"lag_bytes":[34][0-9]{3},' <<<"$after" && test "$after" = "$before"
 }
 
 has_lines() {
