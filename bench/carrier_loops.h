@@ -1,0 +1,188 @@
+/*
+ * carrier_loops.h - the loops of the benches, compiled once into each carrier.
+ *
+ * The file that includes it has defined struct port and four verbs:
+ *
+ *     void       *port_claim(struct port *, uint32_t size)    where to write one message; waits
+ *     int         port_publish(struct port *)                 all that was claimed; 0 or -1
+ *     const void *port_peek(struct port *, uint32_t size)     the next message; waits
+ *     void        port_release(struct port *)                 the message has been read
+ *
+ * NULL and -1 mean that role_fail has been told.  It defines LOOPS, the last members of the
+ * carrier. Sizes that the benches use are constants in the loops, as they are in programs that
+ * send structs.
+ */
+#include "carrier.h"
+#include "host.h"
+#include "message.h"
+#include "stamp.h"
+
+static int loop_wrong(const struct carrier_pass *pass, uint64_t number)
+{
+    return role_fail(pass->job, pass->role, "message %llu of %u bytes is not what was sent",
+                     (unsigned long long)number, pass->size);
+}
+
+MESSAGE_INLINE int loop_send_one(struct port *port, uint32_t size, uint64_t number)
+{
+    void *to = port_claim(port, size);
+    if (to == NULL)
+        return -1;
+    message_fill(to, size, number);
+    return port_publish(port);
+}
+
+/* 0, -1, or 1 if the message is not number `number`. */
+MESSAGE_INLINE int loop_recv_one(struct port *port, uint32_t size, uint64_t number)
+{
+    const void *from = port_peek(port, size);
+    uint64_t    wrong;
+    if (from == NULL)
+        return -1;
+    wrong = message_check(from, size, number);
+    port_release(port);
+    return wrong != 0;
+}
+
+static int loop_ping(void *out, void *in, const struct carrier_pass *pass)
+{
+    uint64_t number = pass->first;
+    uint64_t end = number + pass->count;
+    uint32_t size = pass->size;
+    uint64_t before = stamp_now();
+
+    for (; number < end; number++) {
+        if (loop_send_one(out, size, number) != 0)
+            return -1;
+        int result = loop_recv_one(in, size, number);
+        if (result != 0)
+            return result < 0 ? -1 : loop_wrong(pass, number);
+        if (pass->samples != NULL) {
+            uint64_t now = stamp_now();
+            pass->samples[number - pass->first] = (uint32_t)(now - before);
+            before = now;
+        }
+    }
+    return 0;
+}
+
+static int loop_pong(void *out, void *in, const struct carrier_pass *pass)
+{
+    uint64_t number = pass->first;
+    uint64_t end = number + pass->count;
+    uint32_t size = pass->size;
+
+    for (; number < end; number++) {
+        int result = loop_recv_one(in, size, number);
+        if (result != 0)
+            return result < 0 ? -1 : loop_wrong(pass, number);
+        if (loop_send_one(out, size, number) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+MESSAGE_INLINE int loop_produce_sized(struct port *port, uint32_t size,
+                                      const struct carrier_pass *pass)
+{
+    uint64_t number = pass->first;
+    uint64_t end = number + pass->count;
+    uint32_t in_batch = 0;
+
+    for (; number < end; number++) {
+        void *to = port_claim(port, size);
+        if (to == NULL)
+            return -1;
+        message_fill(to, size, number);
+        if (++in_batch >= pass->batch) {
+            in_batch = 0;
+            if (port_publish(port) != 0)
+                return -1;
+        }
+    }
+    return port_publish(port);
+}
+
+MESSAGE_INLINE int loop_consume_sized(struct port *port, uint32_t size,
+                                      const struct carrier_pass *pass)
+{
+    uint64_t number = pass->first;
+    uint64_t end = number + pass->count;
+
+    for (; number < end; number++) {
+        int result = loop_recv_one(port, size, number);
+        if (result != 0)
+            return result < 0 ? -1 : loop_wrong(pass, number);
+    }
+    return 0;
+}
+
+static int loop_produce(void *out, const struct carrier_pass *pass)
+{
+    switch (pass->size) {
+    case 8:
+        return loop_produce_sized(out, 8, pass);
+    case 56:
+        return loop_produce_sized(out, 56, pass);
+    case 256:
+        return loop_produce_sized(out, 256, pass);
+    default:
+        return loop_produce_sized(out, pass->size, pass);
+    }
+}
+
+static int loop_consume(void *in, const struct carrier_pass *pass)
+{
+    switch (pass->size) {
+    case 8:
+        return loop_consume_sized(in, 8, pass);
+    case 56:
+        return loop_consume_sized(in, 56, pass);
+    case 256:
+        return loop_consume_sized(in, 256, pass);
+    default:
+        return loop_consume_sized(in, pass->size, pass);
+    }
+}
+
+/* The first word of these messages is the time at which they were sent. */
+static int loop_wake_send(void *out, const struct carrier_pass *pass)
+{
+    uint64_t due_ns = host_now_ns();
+
+    for (uint64_t i = 0; i < pass->count; i++) {
+        uint64_t now_ns;
+        void    *to = port_claim(out, pass->size);
+        if (to == NULL)
+            return -1;
+        message_fill(to, pass->size, pass->first + i);
+        due_ns += pass->job->every_ns;
+        do
+            now_ns = host_now_ns();
+        while (now_ns < due_ns);
+        *(message_word *)to = now_ns;
+        if (port_publish(out) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int loop_wake_recv(void *in, const struct carrier_pass *pass)
+{
+    for (uint64_t i = 0; i < pass->count; i++) {
+        const unsigned char *from = port_peek(in, pass->size);
+        uint64_t             now_ns = host_now_ns();
+        if (from == NULL)
+            return -1;
+        if (message_check(from + 8, pass->size - 8, pass->first + i) != 0)
+            return loop_wrong(pass, pass->first + i);
+        if (pass->samples != NULL)
+            pass->samples[i] = (uint32_t)(now_ns - *(const message_word *)(const void *)from);
+        port_release(in);
+    }
+    return 0;
+}
+
+#define LOOPS                                                                                      \
+    .ping = loop_ping, .pong = loop_pong, .produce = loop_produce, .consume = loop_consume,        \
+    .wake_send = loop_wake_send, .wake_recv = loop_wake_recv

@@ -1,0 +1,77 @@
+/*
+ * message.h - what the benches send: every 8-byte word of a message carries the message's number.
+ *
+ * The producer writes all of it, the consumer reads all of it and compares all of it, so a torn,
+ * lost, doubled or reordered message cannot pass.  Sizes are multiples of 8, addresses aligned to
+ * 8.  It knows no carrier.
+ */
+#ifndef GYRE_BENCH_MESSAGE_H
+#define GYRE_BENCH_MESSAGE_H
+
+#include <stdint.h>
+
+#define MESSAGE_INLINE static inline __attribute__((always_inline))
+
+typedef uint64_t message_word __attribute__((may_alias));
+typedef uint64_t message_pair __attribute__((vector_size(16), aligned(8), may_alias));
+typedef uint64_t message_aligned_pair __attribute__((vector_size(16), may_alias));
+
+MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
+{
+    unsigned char       *at = to;
+    unsigned char       *end = at + size;
+    message_aligned_pair pair = {number, number};
+
+    if (size >= 128) {
+        if (((uintptr_t)at & 8) != 0) {
+            *(message_word *)(void *)at = number;
+            at += 8;
+        }
+        for (; end - at >= 64; at += 64) {
+            message_aligned_pair *line = (message_aligned_pair *)(void *)at;
+            line[0] = pair;
+            line[1] = pair;
+            line[2] = pair;
+            line[3] = pair;
+        }
+    }
+#pragma GCC unroll 8
+    for (; end - at >= 16; at += 16)
+        *(message_pair *)(void *)at = pair;
+    if (at < end)
+        *(message_word *)(void *)at = number;
+}
+
+/* Zero if every word of the message is `number`. */
+MESSAGE_INLINE uint64_t message_check(const void *from, uint32_t size, uint64_t number)
+{
+    const unsigned char *at = from;
+    const unsigned char *end = at + size;
+    message_aligned_pair pair = {number, number};
+    message_aligned_pair wrong = {0, 0};
+    message_aligned_pair more = {0, 0};
+    uint64_t             odd = 0;
+
+    if (size >= 128) {
+        if (((uintptr_t)at & 8) != 0) {
+            odd = *(const message_word *)(const void *)at ^ number;
+            at += 8;
+        }
+        for (; end - at >= 64; at += 64) {
+            const message_aligned_pair *line = (const message_aligned_pair *)(const void *)at;
+            wrong |= line[0] ^ pair;
+            more |= line[1] ^ pair;
+            wrong |= line[2] ^ pair;
+            more |= line[3] ^ pair;
+        }
+    }
+#pragma GCC unroll 8
+    for (; end - at >= 16; at += 16)
+        wrong |= *(const message_pair *)(const void *)at ^ pair;
+    if (at < end)
+        odd |= *(const message_word *)(const void *)at ^ number;
+    wrong |= more;
+    return odd | wrong[0] | wrong[1];
+}
+
+#endif
