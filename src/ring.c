@@ -197,6 +197,8 @@ enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
 {
     enum gyre_status status;
 
+    if ((options->flags & GYRE_KEEP) != 0 && !sync_site_can_keep())
+        return gyre__blame(error, GYRE_UNSUPPORTED, "flags");
     status = sync_site_open(name, SYNC_SITE_CREATE, &ring->site, error);
     if (status != GYRE_OK)
         return status;

@@ -66,6 +66,9 @@ enum gyre_status sync_site_attach(struct sync_site *site, struct gyre_error *err
  */
 void sync_site_leave(struct sync_site *site, bool is_kept);
 
+/* True if a ring can stay when its last process is gone; Windows removes it then. */
+bool sync_site_can_keep(void);
+
 /*
  * After a failed creation: removes what this handle made (a lock file without a ring), if nobody
  * else has use for it.  Takes the site's lock itself.

@@ -335,6 +335,11 @@ enum gyre_status sync_site_remove(struct sync_site *site, bool is_forced, struct
     return status;
 }
 
+bool sync_site_can_keep(void)
+{
+    return true;
+}
+
 bool sync_site_is_named(struct sync_site *site)
 {
     struct stat status;

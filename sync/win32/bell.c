@@ -9,6 +9,8 @@
 
 #include "site.h"
 
+#include <gyre/atomic.h>
+
 #define DOUBT_NS 100000000u
 
 enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t *word,
@@ -39,16 +41,21 @@ void sync_bell_close(struct sync_bell *bell)
 
 void sync_bell_ring(struct sync_bell *bell)
 {
+    gyre_store_release_32(bell->word, 1);
     sync_calls.SetEvent(bell->os);
 }
 
 /*
  * A ring from before this call answers an earlier sleep, and its cause is visible already: the
  * waiter looks again after it has said that it will sleep.  Without the reset each such ring would
- * cost a sleep that ends at once.
+ * cost a sleep that ends at once.  The word spares the call where nobody has rung; a ring that is
+ * between its two steps just now leaves the event set, and costs one such sleep.
  */
 void sync_bell_clear(struct sync_bell *bell)
 {
+    if (gyre_load_relaxed_32(bell->word) == 0)
+        return;
+    gyre_store_relaxed_32(bell->word, 0);
     sync_calls.ResetEvent(bell->os);
 }
 
@@ -149,8 +156,7 @@ struct watch {
 static DWORD WINAPI watch_bells(void *argument)
 {
     struct watch *watch = argument;
-    DWORD         woken = sync_calls.WaitForMultipleObjects(watch->count, watch->objects, FALSE,
-                                                            INFINITE);
+    DWORD woken = sync_calls.WaitForMultipleObjects(watch->count, watch->objects, FALSE, INFINITE);
 
     watch->is_rung = woken > WAIT_OBJECT_0 && woken < WAIT_OBJECT_0 + watch->count;
     sync_calls.SetEvent(watch->objects[0]);

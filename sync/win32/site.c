@@ -172,6 +172,11 @@ enum gyre_status sync_site_remove(struct sync_site *site, bool is_forced, struct
     return sync_fail(error, GYRE_BUSY, 0, NULL);
 }
 
+bool sync_site_can_keep(void)
+{
+    return false;
+}
+
 /* A section keeps its name as long as anybody has it open. */
 bool sync_site_is_named(struct sync_site *site)
 {

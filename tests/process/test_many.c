@@ -151,7 +151,7 @@ static void expect_files(uint32_t count)
            count);
 }
 
-/* --- every message once, in order -------------------------------------------------------------- */
+/* --- every message once, in order ------------------------------------------------------------- */
 
 /* Sends to rings at random, with pauses in which the reader falls asleep; then closes them all. */
 static int publish_at_random(uint32_t ring_count)
@@ -284,7 +284,7 @@ static void taps_wait_among_the_others(void)
     receive_from(150, trial_rounds(1000, 200), GYRE_WAIT_SLEEP, 3);
 }
 
-/* --- nobody starves ---------------------------------------------------------------------------- */
+/* --- nobody starves --------------------------------------------------------------------------- */
 
 #define MESSAGES_PER_QUIET_ONE 100u
 
@@ -340,9 +340,10 @@ static void expect_fairness(uint32_t ring_count, uint32_t message_count)
             worst = waits;
         waits = 0;
     }
-    trial_note("%u of %u rings busy: a quiet ring's message is returned by call %u at the latest; %u "
-               "of %llu found the others ready too",
-               quiet, ring_count, worst, contested, (unsigned long long)quiet_count);
+    trial_note(
+        "%u of %u rings busy: a quiet ring's message is returned by call %u at the latest; %u "
+        "of %llu found the others ready too",
+        quiet, ring_count, worst, contested, (unsigned long long)quiet_count);
     EXPECT_EQ(next[quiet], quiet_count);
     EXPECT(worst <= ring_count, "a quiet ring waited for %u calls", worst);
     EXPECT(contested >= quiet_count / 10, "the test did not test fairness");
@@ -357,9 +358,9 @@ static void a_busy_ring_starves_no_other(void)
     expect_fairness(10, trial_rounds(10000, 1000));
 }
 
-/* --- outcomes ---------------------------------------------------------------------------------- */
+/* --- outcomes --------------------------------------------------------------------------------- */
 
-/* Closes its rings one after the other, the last first, when the reader has heard of the one before. */
+/* Closes its rings one by one, the last first, when the reader has heard of the one before. */
 static int close_one_by_one(uint32_t ring_count)
 {
     struct gyre_producer **producers = open_producers(ring_count);
@@ -483,16 +484,18 @@ static void expect_orphans(struct gyre_consumer **consumers, uint32_t count, uin
     }
     gyre_store_release_64(&stage()->may_go, 1);
     for (uint32_t i = 0; i + 1 < count; i++) {
-        uint64_t late;
+        uint64_t         late;
         enum gyre_status status;
         which = UINT32_MAX;
         status = gyre_wait_any(consumers, count, trial_patience(), &which);
-        EXPECT(status == GYRE_ORPHANED, "%s of ring %u, not ORPHANED", gyre_status_name(status), which);
+        EXPECT(status == GYRE_ORPHANED, "%s of ring %u, not ORPHANED", gyre_status_name(status),
+               which);
         late = gyre_now_ns() - gyre_load_acquire_64(&stage()->told_ns);
         EXPECT_TRUE(which < count && which != living && !is_told[which]);
         is_told[which] = true;
         if (i == 0)
-            trial_note("%u rings: the first death is told after %.0f ms", count, (double)late / 1e6);
+            trial_note("%u rings: the first death is told after %.0f ms", count,
+                       (double)late / 1e6);
         if (late > worst)
             worst = late;
     }
@@ -572,7 +575,7 @@ static void an_interrupt_is_told_with_the_place_of_its_ring(void)
     EXPECT(worst < (TRIAL_IS_WINDOWS ? LATE_NS : SLICE_NS), "ended by a slice");
 }
 
-/* --- bad input, deadlines ---------------------------------------------------------------------- */
+/* --- bad input, deadlines --------------------------------------------------------------------- */
 
 static void bad_input_is_refused_and_consumes_nothing(void)
 {
@@ -641,8 +644,8 @@ static void a_short_deadline_is_met_and_never_early(void)
             times[round] = now - deadline;
         }
         median = trial_median(times, rounds);
-        trial_note("%u rings: a wait of 100 us ends %.0f us late median, %.2f ms at most", counts[i],
-                   (double)median / 1e3, (double)times[rounds - 1] / 1e6);
+        trial_note("%u rings: a wait of 100 us ends %.0f us late median, %.2f ms at most",
+                   counts[i], (double)median / 1e3, (double)times[rounds - 1] / 1e6);
         EXPECT_TRUE(median < (TRIAL_IS_WINDOWS ? 20 : 1) * NS_PER_MS);
         EXPECT_TRUE(times[rounds - 1] < LATE_NS);
         close_consumers(consumers, counts[i]);
@@ -650,7 +653,7 @@ static void a_short_deadline_is_met_and_never_early(void)
     }
 }
 
-/* --- on the way to sleep ----------------------------------------------------------------------- */
+/* --- on the way to sleep ---------------------------------------------------------------------- */
 
 /* What happens between a look that found nothing and the moment the sleep is announced. */
 static void (*on_the_way)(void);
@@ -808,7 +811,7 @@ static void a_wait_does_not_sleep_through_what_came_on_the_way(void)
     }
 }
 
-/* --- arming ------------------------------------------------------------------------------------ */
+/* --- arming ----------------------------------------------------------------------------------- */
 
 static void one_who_wakes_takes_nobody_elses_bit(void)
 {
@@ -888,11 +891,11 @@ static void arming_says_until_when_it_is_certain(void)
     gyre_consumer_close(tap);
 }
 
-/* --- what it costs ----------------------------------------------------------------------------- */
+/* --- what it costs ---------------------------------------------------------------------------- */
 
 /*
- * Beyond 63 rings Windows needs threads for each sleep, ten times a second; Wine takes a millisecond
- * to start one.
+ * Beyond 63 rings Windows needs threads for each sleep, ten times a second; Wine takes a
+ * millisecond to start one.
  */
 static void many_idle_rings_use_no_processor(void)
 {
@@ -900,10 +903,9 @@ static void many_idle_rings_use_no_processor(void)
 
     for (uint32_t i = 0; i < TRIAL_COUNT(counts); i++) {
         struct gyre_producer **producers = open_producers(counts[i]);
-        struct gyre_consumer **consumers =
-            open_consumers(counts[i], GYRE_WAIT_SPIN_THEN_SLEEP, 1);
-        uint64_t began = gyre_now_ns() + 50 * NS_PER_MS, cpu, limit;
-        uint32_t which;
+        struct gyre_consumer **consumers = open_consumers(counts[i], GYRE_WAIT_SPIN_THEN_SLEEP, 1);
+        uint64_t               began = gyre_now_ns() + 50 * NS_PER_MS, cpu, limit;
+        uint32_t               which;
         EXPECT_STATUS(gyre_wait_any(consumers, counts[i], began, &which), GYRE_TIMEOUT); /* warm */
         cpu = process_cpu_ns();
         began = gyre_now_ns();
@@ -991,7 +993,7 @@ static void a_wake_among_many_rings_costs_little_more(void)
 
 #ifndef _WIN32
 
-/* --- kernels and sandboxes without futex_waitv -------------------------------------------------- */
+/* --- kernels and sandboxes without futex_waitv ------------------------------------------------ */
 
 static int waitv_code;
 
@@ -1031,7 +1033,10 @@ static void without_futex_waitv_fifos_serve(void)
 
 int main(int argc, char **argv)
 {
-#define TRIAL(name) {"many." #name, name}
+#define TRIAL(name)                                                                                \
+    {                                                                                              \
+        "many." #name, name                                                                        \
+    }
     static const struct trial trials[] = {
         TRIAL(every_message_of_many_rings_comes_once_and_in_order),
         TRIAL(taps_wait_among_the_others),
@@ -1054,12 +1059,9 @@ int main(int argc, char **argv)
 #endif
     };
     static const struct role roles[] = {
-        {"publish_at_random", publish_at_random},
-        {"stream", stream},
-        {"close_one_by_one", close_one_by_one},
-        {"overrun_one", overrun_one},
-        {"die_when_told", die_when_told},
-        {"answer", answer},
+        {"publish_at_random", publish_at_random}, {"stream", stream},
+        {"close_one_by_one", close_one_by_one},   {"overrun_one", overrun_one},
+        {"die_when_told", die_when_told},         {"answer", answer},
     };
     return trial_main(argc, argv, trials, TRIAL_COUNT(trials), roles, TRIAL_COUNT(roles));
 }
