@@ -25,7 +25,8 @@ void oracle_create(struct oracle *oracle, const struct gyre_ring_options *option
     oracle->first_pos = options->first_pos;
     oracle->claim_pos = options->first_pos;
     oracle->published_pos = options->first_pos;
-    oracle->limit_pos = options->first_pos + oracle->align; /* room for the zero of an empty stream */
+    oracle->limit_pos =
+        options->first_pos + oracle->align; /* room for the zero of an empty stream */
     oracle_producer_open(oracle);
 }
 
@@ -121,7 +122,7 @@ const struct oracle_message *oracle_message(const struct oracle *oracle, uint64_
     return &oracle->messages[seq % ORACLE_MESSAGES];
 }
 
-/* --- where a reader may begin ------------------------------------------------------------------ */
+/* --- where a reader may begin ----------------------------------------------------------------- */
 
 /* The boundary before message `seq`, which is retained or the next to be published. */
 static uint64_t boundary(const struct oracle *oracle, uint64_t seq)
@@ -141,7 +142,7 @@ static const char *judge_boundary(const struct oracle *oracle, uint64_t seq, uin
     return NULL;
 }
 
-/* The oldest retained message: a landmark behind the horizon, no further than landmarks are apart. */
+/* The oldest retained: a landmark behind the horizon, no further than landmarks are apart. */
 static const char *judge_oldest(const struct oracle *oracle, uint64_t seq, uint64_t pos)
 {
     const char *wrong = judge_boundary(oracle, seq, pos);
@@ -151,8 +152,7 @@ static const char *judge_oldest(const struct oracle *oracle, uint64_t seq, uint6
         return wrong;
     if (!is_after(oracle_horizon(oracle), oracle->first_pos) && seq != 0)
         return "not the first message although nothing is overwritten";
-    if (is_after(oracle_horizon(oracle), oracle->first_pos) &&
-        pos - oracle_horizon(oracle) > apart)
+    if (is_after(oracle_horizon(oracle), oracle->first_pos) && pos - oracle_horizon(oracle) > apart)
         return "far behind the oldest";
     return NULL;
 }
@@ -214,8 +214,7 @@ const char *oracle_resume(struct oracle *oracle, struct oracle_consumer *consume
 
 bool oracle_is_overrun(const struct oracle *oracle, const struct oracle_consumer *consumer)
 {
-    return consumer->kind != GYRE_RELIABLE &&
-           is_after(oracle_horizon(oracle), consumer->held_pos);
+    return consumer->kind != GYRE_RELIABLE && is_after(oracle_horizon(oracle), consumer->held_pos);
 }
 
 bool oracle_look(struct oracle *oracle, struct oracle_consumer *consumer)

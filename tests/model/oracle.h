@@ -3,8 +3,9 @@
  *
  * It knows the arithmetic that layout.h and fast.h document (frames, padding, the zero behind the
  * last frame, the credit step of a sixteenth of a lap) and no byte of shared memory.  Everything is
- * exact but one thing: where the oldest retained message begins.  There it accepts any frame boundary
- * that is not overwritten and not further from the horizon than the spacing of landmarks allows.
+ * exact but one thing: where the oldest retained message begins.  There it accepts any frame
+ * boundary that is not overwritten and not further from the horizon than the spacing of landmarks
+ * allows.
  */
 #ifndef GYRE_TESTS_ORACLE_H
 #define GYRE_TESTS_ORACLE_H
@@ -74,8 +75,8 @@ uint64_t                     oracle_horizon(const struct oracle *oracle);
 const struct oracle_message *oracle_message(const struct oracle *oracle, uint64_t seq);
 
 /*
- * Joins.  `seq` and `pos` are what the real consumer has; `start_seq` is what was asked for.  NULL, or
- * what is wrong with it.  The caller has made sure that the open must succeed.
+ * Joins.  `seq` and `pos` are what the real consumer has; `start_seq` is what was asked for.  NULL,
+ * or what is wrong with it.  The caller has made sure that the open must succeed.
  */
 const char *oracle_join(struct oracle *oracle, struct oracle_consumer *consumer,
                         const struct gyre_consumer_options *options, uint64_t seq, uint64_t pos);

@@ -34,8 +34,8 @@ static char mismatch_text[512];
 static bool mismatch(const struct run *run, const char *format, ...)
 {
     va_list arguments;
-    int     used = snprintf(mismatch_text, sizeof(mismatch_text), "step %u, %s: ",
-                            (unsigned)run->step, run->operation);
+    int used = snprintf(mismatch_text, sizeof(mismatch_text), "step %u, %s: ", (unsigned)run->step,
+                        run->operation);
 
     va_start(arguments, format);
     (void)vsnprintf(mismatch_text + used, sizeof(mismatch_text) - (size_t)used, format, arguments);
@@ -58,7 +58,7 @@ static bool mismatch(const struct run *run, const char *format, ...)
                             (long long)real_, (long long)model_, __LINE__);                        \
     } while (0)
 
-/* --- the script's bytes ------------------------------------------------------------------------ */
+/* --- the script's bytes ----------------------------------------------------------------------- */
 
 static uint32_t next_byte(struct run *run)
 {
@@ -95,7 +95,7 @@ static uint32_t next_size(struct run *run)
     }
 }
 
-/* --- comparison -------------------------------------------------------------------------------- */
+/* --- comparison ------------------------------------------------------------------------------- */
 
 static const struct gyre_fast_consumer *fast_of(const struct gyre_consumer *consumer)
 {
@@ -154,14 +154,14 @@ static bool compare_all(const struct run *run)
 
 static bool inspect(const struct run *run)
 {
-    const struct oracle   *oracle = &run->oracle;
-    struct gyre_ring_info  info;
-    struct gyre_seat_info  seats[ORACLE_CONSUMERS + 1];
-    struct oracle_consumer joiner;
-    uint32_t               taken = 0, found = 0;
+    const struct oracle         *oracle = &run->oracle;
+    struct gyre_ring_info        info;
+    struct gyre_seat_info        seats[ORACLE_CONSUMERS + 1];
+    struct oracle_consumer       joiner;
+    uint32_t                     taken = 0, found = 0;
     struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
-    const char            *wrong;
-    enum gyre_status       status;
+    const char                  *wrong;
+    enum gyre_status             status;
 
     info.size = sizeof(info);
     status = gyre_ring_inspect(run->name, &info, seats, ORACLE_CONSUMERS + 1, &taken, NULL);
@@ -203,7 +203,7 @@ static bool inspect(const struct run *run)
     return true;
 }
 
-/* --- the producer ------------------------------------------------------------------------------ */
+/* --- the producer ----------------------------------------------------------------------------- */
 
 static bool open_producer(struct run *run)
 {
@@ -240,7 +240,7 @@ static void close_slot(struct run *run, uint32_t slot)
     oracle_leave(&run->oracle.consumers[slot]);
 }
 
-/* Before the last handle that holds the ring goes: taps would keep different things on each system. */
+/* Before the last handle that holds the ring goes: what taps keep differs between systems. */
 static void close_taps_of_last(struct run *run)
 {
     for (uint32_t i = 0; i < ORACLE_CONSUMERS && attached_count(run) == 1; i++)
@@ -306,7 +306,7 @@ static bool wait_room(struct run *run)
     return true;
 }
 
-/* --- consumers --------------------------------------------------------------------------------- */
+/* --- consumers -------------------------------------------------------------------------------- */
 
 static bool open_consumer(struct run *run, uint32_t slot)
 {
@@ -361,12 +361,12 @@ static bool is_overrun(const struct run *run, uint32_t slot)
 static bool resume(struct run *run, uint32_t slot)
 {
     const struct gyre_fast_consumer *fast = fast_of(run->consumers[slot]);
-    const char *wrong = oracle_resume(&run->oracle, &run->oracle.consumers[slot], fast->held_seq,
-                                      fast->held_pos);
+    const char                      *wrong =
+        oracle_resume(&run->oracle, &run->oracle.consumers[slot], fast->held_seq, fast->held_pos);
 
     run->is_wild[slot] = false;
-    return wrong == NULL || mismatch(run, "resumed at message %llu: %s",
-                                     (unsigned long long)fast->held_seq, wrong);
+    return wrong == NULL ||
+           mismatch(run, "resumed at message %llu: %s", (unsigned long long)fast->held_seq, wrong);
 }
 
 /* Anything may be seen there, but nothing outside the ring. */
@@ -472,7 +472,7 @@ static bool drain(struct run *run, uint32_t slot)
     return release(run, slot);
 }
 
-/* --- the interpreter --------------------------------------------------------------------------- */
+/* --- the interpreter -------------------------------------------------------------------------- */
 
 static bool act_on_producer(struct run *run, uint32_t code)
 {
@@ -605,8 +605,8 @@ const char *script_run(const struct gyre_ring_options *options, const uint8_t *b
 
 struct gyre_ring_options script_options(uint8_t geometry, uint8_t seats)
 {
-    static const uint64_t boundaries[] = {0, UINT64_C(1) << 32, UINT64_C(1) << 40,
-                                          UINT64_C(1) << 63, 0, UINT64_C(1) << 31};
+    static const uint64_t boundaries[] = {
+        0, UINT64_C(1) << 32, UINT64_C(1) << 40, UINT64_C(1) << 63, 0, UINT64_C(1) << 31};
     struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
     uint32_t                 which = geometry / 20 % 6;
 

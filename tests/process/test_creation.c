@@ -23,6 +23,8 @@
 #define WORDS_MAX 16u
 #define STEPS_MAX 2000u
 #define LIFE_MESSAGES 3u
+#define SEAT_COUNT 8u
+#define OTHER_SEAT_COUNT 100u
 
 /* What a process does until it dies. */
 enum life {
@@ -57,14 +59,14 @@ static struct stage *stage(void)
     return trial_stage();
 }
 
-static enum gyre_status open_ring(struct gyre_producer **producer, uint32_t flags,
-                                  struct gyre_error *error)
+static enum gyre_status open_ring(struct gyre_producer **producer, uint32_t seat_count,
+                                  uint32_t flags, struct gyre_error *error)
 {
     struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
 
     options.capacity = 4096;
     options.frame_align = 8;
-    options.seat_count = 8;
+    options.seat_count = seat_count;
     options.flags = flags;
     return gyre_producer_open(trial_ring(), &options, producer, error);
 }
@@ -114,7 +116,7 @@ static void live(enum life life, uint32_t flags)
     struct gyre_producer *producer;
     struct gyre_consumer *consumer;
 
-    EXPECT_STATUS(open_ring(&producer, flags, NULL), GYRE_OK);
+    EXPECT_STATUS(open_ring(&producer, SEAT_COUNT, flags, NULL), GYRE_OK);
     EXPECT_STATUS(open_reader(&consumer, GYRE_RELIABLE, 0, NULL), GYRE_OK);
     for (uint32_t i = 0; i < LIFE_MESSAGES; i++) {
         write_one(producer);
@@ -177,7 +179,12 @@ static void inherit_by_writing(uint32_t step, uint32_t flags)
     struct gyre_consumer *consumer;
     struct gyre_error     error;
     uint64_t              published = stage()->published, seq;
-    enum gyre_status      status = open_ring(&producer, flags, &error);
+    enum gyre_status      status;
+
+    /* It asks for another ring: it gets that, or is told that there is one already. */
+    status = open_ring(&producer, OTHER_SEAT_COUNT, flags, &error);
+    if (status == GYRE_EXISTS)
+        status = open_ring(&producer, SEAT_COUNT, flags, &error);
 
     if (status != GYRE_OK)
         bad_outcome("gyre_producer_open", step, status, &error);
@@ -339,7 +346,7 @@ static int join_and_die(uint32_t step)
     struct gyre_producer *producer;
 
     steps_arm(step, stage()->is_after != 0);
-    EXPECT_STATUS(open_ring(&producer, 0, NULL), GYRE_OK);
+    EXPECT_STATUS(open_ring(&producer, SEAT_COUNT, 0, NULL), GYRE_OK);
     for (uint32_t i = 0; i < LIFE_MESSAGES; i++) {
         write_one(producer);
         gyre_store_release_64(&stage()->published, gyre_producer_seq(producer));
@@ -356,7 +363,7 @@ static void a_producer_may_die_at_any_step_of_a_living_ring(void)
     struct gyre_error     error;
     uint32_t              deaths = 0;
 
-    EXPECT_STATUS(open_ring(&producer, 0, NULL), GYRE_OK);
+    EXPECT_STATUS(open_ring(&producer, SEAT_COUNT, 0, NULL), GYRE_OK);
     EXPECT_STATUS(open_reader(&consumer, GYRE_RELIABLE, 0, NULL), GYRE_OK);
     gyre_producer_close(producer);
     for (uint32_t is_after = 0; is_after < 2; is_after++) {
@@ -372,7 +379,7 @@ static void a_producer_may_die_at_any_step_of_a_living_ring(void)
             code = process_wait(&dying, PROCESS_PATIENCE_NS);
             EXPECT(code == PROCESS_KILLED || code == 0, "step %u: it ended with %d", step, code);
             deaths += code != 0;
-            status = open_ring(&producer, 0, &error);
+            status = open_ring(&producer, SEAT_COUNT, 0, &error);
             if (status != GYRE_OK)
                 bad_outcome("gyre_producer_open", step, status, &error);
             seq = gyre_producer_seq(producer);
@@ -399,7 +406,7 @@ static int create_at_once(uint32_t idx)
         struct gyre_producer *producer = NULL;
         while (gyre_load_acquire_64(&stage()->round) < 2 * round - 1)
             gyre_pause();
-        stage()->statuses[idx] = (uint64_t)(int64_t)open_ring(&producer, 0, NULL);
+        stage()->statuses[idx] = (uint64_t)(int64_t)open_ring(&producer, SEAT_COUNT, 0, NULL);
         gyre_or_64(&stage()->answers, UINT64_C(1) << idx);
         trial_await(&stage()->round, 2 * round);
         gyre_producer_close(producer);
@@ -452,7 +459,7 @@ static void race_to_write(uint32_t id, uint64_t *random)
 {
     struct gyre_producer *producer;
     struct gyre_error     error;
-    enum gyre_status      status = open_ring(&producer, 0, &error);
+    enum gyre_status      status = open_ring(&producer, SEAT_COUNT, 0, &error);
     uint64_t              before;
 
     if (status == GYRE_BUSY)

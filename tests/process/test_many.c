@@ -893,30 +893,61 @@ static void arming_says_until_when_it_is_certain(void)
 
 /* --- what it costs ---------------------------------------------------------------------------- */
 
+/* Rings of every kind that a wait may find and must forget. */
+static void ring_all(struct gyre_consumer **consumers, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct sync_bell *bell = &consumers[i]->bell;
+        if (TRIAL_IS_WINDOWS || i % 2 == 0 || bell->poll == 0)
+            sync_bell_ring(bell);
+#ifndef _WIN32
+        else /* the end of a ring whose beginning was forgotten before */
+            EXPECT_TRUE(sync_calls.write(bell->poll - 1, "", 1) == 1);
+#endif
+    }
+}
+
+/* The least of three seconds: others may be busy. */
+static uint64_t idle_cpu_ns(struct gyre_consumer **consumers, uint32_t count, uint64_t limit_ns)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (uint32_t i = 0; i < 3 && least > limit_ns; i++) {
+        uint64_t cpu, until = gyre_now_ns() + 50 * NS_PER_MS;
+        uint32_t which;
+        EXPECT_STATUS(gyre_wait_any(consumers, count, until, &which), GYRE_TIMEOUT); /* warm */
+        ring_all(consumers, count);
+        cpu = process_cpu_ns();
+        until = gyre_now_ns() + 1000 * NS_PER_MS;
+        EXPECT_STATUS(gyre_wait_any(consumers, count, until, &which), GYRE_TIMEOUT);
+        cpu = process_cpu_ns() - cpu;
+        least = cpu < least ? cpu : least;
+    }
+    return least;
+}
+
 /*
  * Beyond 63 rings Windows needs threads for each sleep, ten times a second; Wine takes a
- * millisecond to start one.
+ * millisecond to start one, and counts processor time in ticks.
  */
 static void many_idle_rings_use_no_processor(void)
 {
-    static const uint32_t counts[] = {63, 100, 200};
+    static const struct {
+        uint32_t ring_count;
+        uint32_t linux_ms;
+        uint32_t windows_ms;
+    } cases[] = {{2, 10, 10}, {63, 10, 20}, {100, 10, 150}, {200, 20, 200}};
 
-    for (uint32_t i = 0; i < TRIAL_COUNT(counts); i++) {
-        struct gyre_producer **producers = open_producers(counts[i]);
-        struct gyre_consumer **consumers = open_consumers(counts[i], GYRE_WAIT_SPIN_THEN_SLEEP, 1);
-        uint64_t               began = gyre_now_ns() + 50 * NS_PER_MS, cpu, limit;
-        uint32_t               which;
-        EXPECT_STATUS(gyre_wait_any(consumers, counts[i], began, &which), GYRE_TIMEOUT); /* warm */
-        cpu = process_cpu_ns();
-        began = gyre_now_ns();
-        EXPECT_STATUS(gyre_wait_any(consumers, counts[i], began + 1000 * NS_PER_MS, &which),
-                      GYRE_TIMEOUT);
-        cpu = process_cpu_ns() - cpu;
-        limit = TRIAL_IS_WINDOWS ? (counts[i] > 63 ? 150 : 20) : 10; /* Windows counts in ticks */
-        trial_note("%u idle rings: %.2f ms of processor time in 1 s", counts[i], (double)cpu / 1e6);
-        EXPECT(cpu <= limit * NS_PER_MS, "over %llu ms", (unsigned long long)limit);
-        close_consumers(consumers, counts[i]);
-        close_producers(producers, counts[i]);
+    for (uint32_t i = 0; i < TRIAL_COUNT(cases); i++) {
+        uint32_t count = cases[i].ring_count;
+        uint64_t limit = (TRIAL_IS_WINDOWS ? cases[i].windows_ms : cases[i].linux_ms) * NS_PER_MS;
+        struct gyre_producer **producers = open_producers(count);
+        struct gyre_consumer **consumers = open_consumers(count, GYRE_WAIT_SPIN_THEN_SLEEP, 1);
+        uint64_t               cpu = idle_cpu_ns(consumers, count, limit);
+        trial_note("%u idle rings: %.2f ms of processor time in 1 s", count, (double)cpu / 1e6);
+        EXPECT(cpu <= limit, "over %llu ms", (unsigned long long)(limit / NS_PER_MS));
+        close_consumers(consumers, count);
+        close_producers(producers, count);
     }
 }
 

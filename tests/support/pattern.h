@@ -1,6 +1,6 @@
 /*
- * pattern.h - message bytes that follow from the message's number, so that a reader can tell a whole
- * message from a torn, shifted or foreign one.
+ * pattern.h - message bytes that follow from the message's number, so that a reader can tell a
+ * whole message from a torn, shifted or foreign one.
  */
 #ifndef GYRE_TESTS_PATTERN_H
 #define GYRE_TESTS_PATTERN_H

@@ -1,8 +1,8 @@
 /*
- * test_calls.c - every system call of sync/linux/calls.h fails, the first time, the second and so on,
- * with each error it may give.  Whatever the library was about to do then succeeds in another way or
- * fails with a clear status; it leaves no descriptor, no mapping and no file behind, and the same
- * thing done again succeeds.
+ * test_calls.c - every system call of sync/linux/calls.h fails, the first time, the second and so
+ * on, with each error it may give.  Whatever the library was about to do then succeeds in another
+ * way or fails with a clear status; it leaves no descriptor, no mapping and no file behind, and the
+ * same thing done again succeeds.
  *
  * The idea is SQLite's.  Linux only: the table of sync/win32 is another one.
  */
@@ -29,7 +29,7 @@ SCENARIO(calls, fail_one_by_one_on_linux)
 #define CAPACITY 4096u
 #define MS UINT64_C(1000000)
 
-/* --- the faulty table --------------------------------------------------------------------------- */
+/* --- the faulty table ------------------------------------------------------------------------- */
 
 enum call {
     CALL_MKDIR,
@@ -111,7 +111,8 @@ static bool strikes(enum call call)
 {
     if (call != fault.call || fault.nth == 0)
         return false;
-    if (__atomic_add_fetch(&fault.seen, 1, __ATOMIC_SEQ_CST) != fault.nth && fault.nth != UINT32_MAX)
+    if (__atomic_add_fetch(&fault.seen, 1, __ATOMIC_SEQ_CST) != fault.nth &&
+        fault.nth != UINT32_MAX)
         return false;
     fault.has_struck = true;
     errno = fault.code;
@@ -204,8 +205,8 @@ static int bad_munmap(void *at, size_t size)
     return strikes(CALL_MUNMAP) ? -1 : result;
 }
 
-static long bad_futex(uint32_t *word, int operation, uint32_t value, const struct timespec *deadline,
-                      uint32_t mask)
+static long bad_futex(uint32_t *word, int operation, uint32_t value,
+                      const struct timespec *deadline, uint32_t mask)
 {
     return strikes(CALL_FUTEX) ? -1 : real.futex(word, operation, value, deadline, mask);
 }
@@ -253,7 +254,8 @@ static int bad_clock_gettime(clockid_t clock, struct timespec *time)
 
 static int bad_clock_nanosleep(clockid_t clock, int flags, const struct timespec *deadline)
 {
-    return strikes(CALL_CLOCK_NANOSLEEP) ? fault.code : real.clock_nanosleep(clock, flags, deadline);
+    return strikes(CALL_CLOCK_NANOSLEEP) ? fault.code
+                                         : real.clock_nanosleep(clock, flags, deadline);
 }
 
 static ssize_t bad_getrandom(void *buffer, size_t size)
@@ -302,7 +304,7 @@ static void break_calls(void)
     memset(&fault, 0, sizeof(fault));
 }
 
-/* --- what must not leak ------------------------------------------------------------------------- */
+/* --- what must not leak ----------------------------------------------------------------------- */
 
 struct holdings {
     uint32_t fds;
@@ -336,7 +338,7 @@ static struct holdings take_stock(void)
     return holdings;
 }
 
-/* --- what is done ------------------------------------------------------------------------------- */
+/* --- what is done ----------------------------------------------------------------------------- */
 
 /* What lies ready when the faulty operation begins, and what it opened. */
 struct scene {
@@ -528,11 +530,13 @@ static void strike_set(struct scene *scene)
 }
 
 #define EXPECT(condition)                                                                          \
-    SCENARIO_ASSERT(condition, "%s, %s number %u fails with %s: not so: %s (status %s, call %s, "  \
-                               "os_code %d)",                                                      \
-                    operation->name, errors[fault.call].name, (unsigned)nth,                       \
-                    strerror(fault.code), #condition, gyre_status_name(status),                    \
-                    scene.error.call != NULL ? scene.error.call : "none", (int)scene.error.os_code)
+    SCENARIO_ASSERT(condition,                                                                     \
+                    "%s, %s number %u fails with %s: not so: %s (status %s, call %s, "             \
+                    "os_code %d)",                                                                 \
+                    operation->name, errors[fault.call].name, (unsigned)nth, strerror(fault.code), \
+                    #condition, gyre_status_name(status),                                          \
+                    scene.error.call != NULL ? scene.error.call : "none",                          \
+                    (int)scene.error.os_code)
 
 /* The operation again, with no fault: it does what it should. */
 static void retry(const struct operation *operation, struct scene *scene)
@@ -563,6 +567,7 @@ static bool fails_well(const struct operation *operation, enum call call, uint32
 {
     struct holdings  before = take_stock(), after;
     struct scene     scene = set_scene(operation);
+    struct holdings  ready = take_stock();
     enum gyre_status status;
     bool             is_success;
 
@@ -575,6 +580,7 @@ static bool fails_well(const struct operation *operation, enum call call, uint32
     fault.nth = 0;
     is_success = status == operation->wanted;
     if (fault.has_struck && !is_success) {
+        EXPECT(code != EINTR); /* a signal is no reason to fail */
         EXPECT(status < 0 || status == GYRE_TIMEOUT);
         EXPECT(scene.opened_producer == NULL && scene.opened_consumer == NULL);
         if (status < 0) {
@@ -582,6 +588,11 @@ static bool fails_well(const struct operation *operation, enum call call, uint32
             EXPECT(scene.error.call != NULL);
             EXPECT(scene.error.os_code == code || code == ENOTDIR); /* told as EACCES */
         }
+        after = take_stock();
+        EXPECT(after.fds == ready.fds);
+        EXPECT(after.maps == ready.maps);
+        if (!may_leave_files(call))
+            EXPECT(after.files <= ready.files);
     } else {
         EXPECT(is_success);
     }
@@ -662,7 +673,7 @@ SCENARIO(calls, fail_one_by_one_while_messages_flow)
     group(12, OPERATION_COUNT, false);
 }
 
-/* --- sleeping without the barrier ----------------------------------------------------------------- */
+/* --- sleeping without the barrier ------------------------------------------------------------- */
 
 struct sleeper {
     struct gyre_consumer *consumer;
@@ -679,8 +690,8 @@ static void *receive(void *context)
 
     while (sleeper->received < sleeper->count) {
         uint64_t seq = gyre_consumer_seq(sleeper->consumer);
-        sleeper->status =
-            gyre_recv(sleeper->consumer, message, sizeof(message), &size, gyre_now_ns() + 20000 * MS);
+        sleeper->status = gyre_recv(sleeper->consumer, message, sizeof(message), &size,
+                                    gyre_now_ns() + 20000 * MS);
         if (sleeper->status != GYRE_OK || !pattern_matches(message, size, seq))
             break;
         __atomic_store_n(&sleeper->received, seq + 1, __ATOMIC_SEQ_CST);
@@ -737,7 +748,8 @@ SCENARIO(calls, a_sleeper_is_woken_although_its_membarrier_is_refused)
     CHECK(consumer->seat->sleep_count >= 50);
     gyre_consumer_close(consumer);
     fault.nth = 0;
-    for (uint32_t i = 0; i < 200; i++) /* some refreshes of credit: nobody needs the fence any more */
+    for (uint32_t i = 0; i < 200;
+         i++) /* some refreshes of credit: nobody needs the fence any more */
         put(producer, 56);
     CHECK_EQ(producer->ring.sleepers->mask, 0);
     CHECK_EQ(producer->ring.front->fence_ack, 0);

@@ -1,6 +1,6 @@
 /*
- * test_consumers.c - kinds of consumer, where they start, gaps and their counts, seats, the end of a
- * stream and its continuation by the next producer, and who may open what.
+ * test_consumers.c - kinds of consumer, where they start, gaps and their counts, seats, the end of
+ * a stream and its continuation by the next producer, and who may open what.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +41,7 @@ SCENARIO(consumers, every_kind_receives_every_message)
     struct gyre_consumer *consumers[3];
 
     for (uint32_t kind = 0; kind < 3; kind++)
-        consumers[kind] =
-            open_consumer(name, (enum gyre_consumer_kind)kind, GYRE_START_NEWEST, 0);
+        consumers[kind] = open_consumer(name, (enum gyre_consumer_kind)kind, GYRE_START_NEWEST, 0);
     for (uint64_t seq = 0; seq < 500; seq++) {
         put(producer, (uint32_t)(seq % 200));
         for (uint32_t kind = 0; kind < 3; kind++)
@@ -125,8 +124,8 @@ SCENARIO(consumers, newest_is_the_first_message_after_the_open)
     struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
 
     for (uint64_t seq = 0; seq < 200; seq++) {
-        struct gyre_consumer *consumer = open_consumer(
-            name, (enum gyre_consumer_kind)(seq % 3), GYRE_START_NEWEST, 0);
+        struct gyre_consumer *consumer =
+            open_consumer(name, (enum gyre_consumer_kind)(seq % 3), GYRE_START_NEWEST, 0);
         check_empty(consumer);
         put(producer, 100);
         take(consumer, seq, 100);
@@ -159,8 +158,8 @@ SCENARIO(consumers, oldest_is_the_first_message_of_a_young_ring)
     struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
 
     for (uint64_t sent = 0; sent < FRAMES - 1; sent++) {
-        struct gyre_consumer *consumer = open_consumer(
-            name, (enum gyre_consumer_kind)(sent % 3), GYRE_START_OLDEST, 0);
+        struct gyre_consumer *consumer =
+            open_consumer(name, (enum gyre_consumer_kind)(sent % 3), GYRE_START_OLDEST, 0);
         for (uint64_t seq = 0; seq < sent; seq++)
             take(consumer, seq, 56);
         check_empty(consumer);
@@ -220,8 +219,8 @@ SCENARIO(consumers, a_number_that_is_retained_is_the_start)
     oldest = inspect(name).oldest_seq;
     CHECK(oldest > 600 && oldest < 777);
     for (uint64_t start = oldest; start <= 777; start++) { /* the next one to come, too */
-        struct gyre_consumer *consumer = open_consumer(
-            name, (enum gyre_consumer_kind)(start % 3), GYRE_START_SEQ, start);
+        struct gyre_consumer *consumer =
+            open_consumer(name, (enum gyre_consumer_kind)(start % 3), GYRE_START_SEQ, start);
         for (uint64_t seq = start; seq < 777; seq++)
             take(consumer, seq, (uint32_t)(seq % 120));
         check_empty(consumer);
@@ -504,7 +503,7 @@ SCENARIO(consumers, up_to_255_consumers_join)
     all_seats_can_be_taken(255);
 }
 
-/* --- the end, and what comes after ------------------------------------------------------------- */
+/* --- the end, and what comes after ------------------------------------------------------------ */
 
 SCENARIO(consumers, a_closed_ring_is_drained_before_it_says_so)
 {
@@ -515,8 +514,7 @@ SCENARIO(consumers, a_closed_ring_is_drained_before_it_says_so)
     uint32_t              size;
 
     for (uint32_t kind = 0; kind < 3; kind++)
-        consumers[kind] =
-            open_consumer(name, (enum gyre_consumer_kind)kind, GYRE_START_NEWEST, 0);
+        consumers[kind] = open_consumer(name, (enum gyre_consumer_kind)kind, GYRE_START_NEWEST, 0);
     for (uint32_t i = 0; i < 20; i++)
         put(producer, 100);
     CHECK(gyre_claim(producer, 8) != NULL); /* never published: never seen */
@@ -761,7 +759,7 @@ SCENARIO(consumers, an_open_deadline_does_not_delay_the_open_of_a_ring_that_exis
     gyre_producer_close(producer);
 }
 
-/* --- keep, list, remove ------------------------------------------------------------------------ */
+/* --- keep, list, remove ----------------------------------------------------------------------- */
 
 struct search {
     const char *name;
@@ -868,7 +866,7 @@ SCENARIO(consumers, a_kept_ring_outlives_its_last_process)
 #endif
 }
 
-/* --- interrupts and eviction ------------------------------------------------------------------- */
+/* --- interrupts and eviction ------------------------------------------------------------------ */
 
 SCENARIO(consumers, an_interrupt_ends_the_next_wait_and_only_that)
 {
@@ -946,7 +944,7 @@ SCENARIO(consumers, whoever_reads_between_frames_is_evicted)
     rogue_is_evicted(8);
 }
 
-/* --- what no correct producer writes ----------------------------------------------------------- */
+/* --- what no correct producer writes ---------------------------------------------------------- */
 
 /* Puts a frame of `header` where the consumer looks next. */
 static void plant(struct gyre_producer *producer, struct gyre_consumer *consumer, uint64_t header)
@@ -959,11 +957,11 @@ static void plant(struct gyre_producer *producer, struct gyre_consumer *consumer
 SCENARIO(consumers, bytes_that_are_no_frame_are_corrupt_and_stay_so)
 {
     static const uint64_t headers[] = {
-        UINT64_C(1) << 32 | GYRE_FRAME_PUBLISHED | 8,         /* another number */
-        GYRE_FRAME_PUBLISHED | (CAPACITY - 7),                /* leads out of the ring */
-        GYRE_FRAME_PUBLISHED | GYRE_FRAME_SIZE_MASK,          /* the same */
-        8,                                                    /* not published */
-        GYRE_FRAME_PUBLISHED | GYRE_FRAME_PADDING | 8,        /* padding that ends too early */
+        UINT64_C(1) << 32 | GYRE_FRAME_PUBLISHED | 8,  /* another number */
+        GYRE_FRAME_PUBLISHED | (CAPACITY - 7),         /* leads out of the ring */
+        GYRE_FRAME_PUBLISHED | GYRE_FRAME_SIZE_MASK,   /* the same */
+        8,                                             /* not published */
+        GYRE_FRAME_PUBLISHED | GYRE_FRAME_PADDING | 8, /* padding that ends too early */
         GYRE_FRAME_PUBLISHED | GYRE_FRAME_PADDING | (CAPACITY - 8), /* padding for a whole lap */
         UINT64_MAX,
     };
@@ -994,9 +992,9 @@ SCENARIO(consumers, bytes_that_are_no_frame_are_corrupt_and_stay_so)
 
 SCENARIO(consumers, a_corrupt_ring_refuses_joiners_and_the_next_producer)
 {
-    const char                  *name = ring_dir_name();
-    struct gyre_producer        *producer = open_producer(name, CAPACITY, 64);
-    struct gyre_consumer        *consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
     struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
     struct gyre_consumer        *late = NULL;
     struct gyre_error            error;

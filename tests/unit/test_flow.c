@@ -1,9 +1,9 @@
 /*
  * test_flow.c - claim, publish, peek and release: what one producer and one consumer may rely on.
  *
- * The expected numbers follow from the frame arithmetic of layout.h: a frame is 8 bytes of header and
- * the payload, rounded up to the alignment; a frame that does not fit before the end of the ring
- * begins at its start, behind padding; behind the last frame one header's worth stays free for the
+ * The expected numbers follow from the frame arithmetic of layout.h: a frame is 8 bytes of header
+ * and the payload, rounded up to the alignment; a frame that does not fit before the end of the
+ * ring begins at its start, behind padding; behind the last frame one header's worth stays free for the
  * zero that ends the stream.
  */
 #include <stdlib.h>
@@ -361,7 +361,8 @@ SCENARIO(flow, the_room_of_skipped_padding_is_free_at_once)
         put(producer, 56);
         take(consumer, seq, 56);
     }
-    put(producer, 2000); /* 24 alignments of padding, then 32 of message: 8 are left, one unusable */
+    put(producer,
+        2000); /* 24 alignments of padding, then 32 of message: 8 are left, one unusable */
     CHECK(!try_put(producer, 500));
     CHECK_EQ(gyre_wait(consumer, 0), GYRE_OK); /* the look at the next message skips the padding */
     CHECK(try_put(producer, 500));
@@ -395,8 +396,11 @@ static void no_forgery_is_seen(uint32_t align)
         uint32_t got;
         CHECK(payload != NULL);
         /* For the very next header, and for the one that comes here a lap later. */
-        forge_headers(payload, size, pattern_random(&random) % 2 == 0 ? seq + 1
-                      : seq + 1 + pattern_random(&random) % (CAPACITY / align), 8);
+        forge_headers(payload, size,
+                      pattern_random(&random) % 2 == 0
+                          ? seq + 1
+                          : seq + 1 + pattern_random(&random) % (CAPACITY / align),
+                      8);
         gyre_publish(producer);
         CHECK(gyre_peek(consumer, &got) != NULL);
         CHECK_EQ(got, size);

@@ -1,6 +1,6 @@
 /*
- * test_golden.c - the layout, byte for byte: a small ring after a known script must hold the words of
- * golden_ring.h, on Linux, on Windows and in a 32-bit program (process/golden32.sh).
+ * test_golden.c - the layout, byte for byte: a small ring after a known script must hold the words
+ * of golden_ring.h, on Linux, on Windows and in a 32-bit program (process/golden32.sh).
  *
  * What differs from run to run is masked: identities, times, process ids, what the system's barrier
  * answered, bells, and the bytes of the ring that nobody reads (overwritten, behind the end, or
@@ -106,7 +106,7 @@ static void play(void)
     gyre_consumer_close(reliable);
 }
 
-/* Of the ring only what a reader may see: the frames from the oldest landmark on, and their zero. */
+/* Of the ring only what a reader may see: the frames from the oldest landmark on, and the zero. */
 static void keep_frames(const struct gyre_shared_front *front)
 {
     static unsigned char               kept[CAPACITY];
@@ -186,8 +186,9 @@ SCENARIO(golden, a_ring_holds_these_bytes_after_this_script)
     play();
     mask();
     if (getenv("GYRE_GOLDEN_PRINT") != NULL) {
-        printf("/*\n * golden_ring.h - the words of the golden ring: see test_golden.c, which prints "
-               "this file.\n */\n");
+        printf(
+            "/*\n * golden_ring.h - the words of the golden ring: see test_golden.c, which prints "
+            "this file.\n */\n");
         print_words("golden_data", data.words, sizeof(data.words) / 8);
         print_words("golden_ctrl", ctrl.words, sizeof(ctrl.words) / 8);
         return;

@@ -1,6 +1,6 @@
 /*
- * test_layout.c - options, names, defaults, and the judge of foreign maps.  No ring is opened but to
- * see that the same judgements reach the caller.
+ * test_layout.c - options, names, defaults, and the judge of foreign maps.  No ring is opened but
+ * to see that the same judgements reach the caller.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,8 @@
 SCENARIO(layout, a_name_has_1_to_100_good_characters_and_begins_with_no_dot_or_dash)
 {
     static const char *const good[] = {"a", "Z9", "_", "a.b-c_d", "0.", "x-"};
-    static const char *const bad[] = {"", ".", ".a", "-a", "a/b", "a b", "a\\b", "a!", "\xc3\xa4", "a\n"};
+    static const char *const bad[] = {"",    ".",    ".a", "-a",       "a/b",
+                                      "a b", "a\\b", "a!", "\xc3\xa4", "a\n"};
     char                     name[GYRE_NAME_SIZE + 1];
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -136,7 +137,8 @@ SCENARIO(layout, consumer_options_outside_their_range_are_named)
         const char                  *field;
     } cases[] = {
         {{sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0}, NULL},
-        {{sizeof(struct gyre_consumer_options), 2, 2, 1, UINT64_MAX, 2, UINT32_MAX, UINT64_MAX}, NULL},
+        {{sizeof(struct gyre_consumer_options), 2, 2, 1, UINT64_MAX, 2, UINT32_MAX, UINT64_MAX},
+         NULL},
         {{sizeof(struct gyre_consumer_options), 3, 0, 0, 0, 0, 0, 0}, "kind"},
         {{sizeof(struct gyre_consumer_options), 0, 3, 0, 0, 0, 0, 0}, "start"},
         {{sizeof(struct gyre_consumer_options), 0, 0, 2, 0, 0, 0, 0}, "on_gap"},
@@ -399,6 +401,6 @@ SCENARIO(layout, every_status_has_a_name_and_a_sentence)
     CHECK_STR(gyre_status_name(GYRE_OK), "GYRE_OK");
     CHECK_STR(gyre_status_name(GYRE_BAD_LAYOUT), "GYRE_BAD_LAYOUT");
     CHECK_STR(gyre_status_name((enum gyre_status)99), "unknown");
-    CHECK(gyre_status_sentence((enum gyre_status)-99) != NULL);
+    CHECK(gyre_status_sentence((enum gyre_status) - 99) != NULL);
     CHECK_STR(gyre_version(), GYRE_VERSION_STRING);
 }

@@ -1,6 +1,6 @@
 /*
- * test_sync.c - the contract of sync.h, the same file for both systems.  Where the contract lets them
- * differ, the expectation does.  What takes a second process (deaths, the site's lock) is in
+ * test_sync.c - the contract of sync.h, the same file for both systems.  Where the contract lets
+ * them differ, the expectation does.  What takes a second process (deaths, the site's lock) is in
  * process/.
  */
 #include <string.h>
@@ -41,12 +41,14 @@ static struct place make_place(void)
     place.name = ring_dir_name();
     place.site = open_site(place.name, SYNC_SITE_CREATE);
     CHECK_EQ(sync_site_lock(place.site, &error), GYRE_OK);
-    CHECK_EQ(sync_map_obtain(place.site, SYNC_DATA, DATA_SIZE, &place.data, &is_new, &error), GYRE_OK);
+    CHECK_EQ(sync_map_obtain(place.site, SYNC_DATA, DATA_SIZE, &place.data, &is_new, &error),
+             GYRE_OK);
     CHECK(is_new);
     /* Different rings have different identities. */
     CHECK_EQ(sync_host_random(place.data.base, &error), GYRE_OK);
     CHECK_EQ(sync_site_identify(place.site, place.data.base, &error), GYRE_OK);
-    CHECK_EQ(sync_map_obtain(place.site, SYNC_CTRL, CTRL_SIZE, &place.ctrl, &is_new, &error), GYRE_OK);
+    CHECK_EQ(sync_map_obtain(place.site, SYNC_CTRL, CTRL_SIZE, &place.ctrl, &is_new, &error),
+             GYRE_OK);
     CHECK(is_new);
     CHECK_EQ(sync_map_publish(place.site, SYNC_CTRL, &place.ctrl, &error), GYRE_OK);
     CHECK_EQ(sync_map_publish(place.site, SYNC_DATA, &place.data, &error), GYRE_OK);
@@ -81,7 +83,7 @@ static void leave_place(struct place *place)
     sync_site_close(place->site);
 }
 
-/* --- failures ---------------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 SCENARIO(sync, fail_records_what_it_is_told)
 {
@@ -93,7 +95,7 @@ SCENARIO(sync, fail_records_what_it_is_told)
     CHECK_STR(error.call, "open");
 }
 
-/* --- site -------------------------------------------------------------------------------------- */
+/* --- site ------------------------------------------------------------------------------------- */
 
 SCENARIO(sync, a_site_that_was_never_made_is_not_found)
 {
@@ -225,7 +227,7 @@ SCENARIO(sync, list_visits_each_ring_once)
     leave_place(&second);
 }
 
-/* --- map --------------------------------------------------------------------------------------- */
+/* --- map -------------------------------------------------------------------------------------- */
 
 SCENARIO(sync, a_new_object_is_zero_and_at_least_as_large_as_asked)
 {
@@ -325,7 +327,7 @@ SCENARIO(sync, more_memory_than_there_is_is_refused_at_creation)
     sync_site_close(site);
 }
 
-/* --- lease ------------------------------------------------------------------------------------- */
+/* --- lease ------------------------------------------------------------------------------------ */
 
 SCENARIO(sync, a_role_has_one_holder)
 {
@@ -384,7 +386,7 @@ SCENARIO(sync, roles_of_different_rings_are_different)
     leave_place(&one);
 }
 
-/* --- bell -------------------------------------------------------------------------------------- */
+/* --- bell ------------------------------------------------------------------------------------- */
 
 struct bells {
     struct place     waiter, ringer;
@@ -401,8 +403,9 @@ static struct bells hang_bells(uint32_t which)
     bells.ringer = join_place(&bells.waiter);
     CHECK_EQ(sync_bell_open(bells.waiter.site, which, bells.waiter.ctrl.base, &bells.ours, &error),
              GYRE_OK);
-    CHECK_EQ(sync_bell_open(bells.ringer.site, which, bells.ringer.ctrl.base, &bells.theirs, &error),
-             GYRE_OK);
+    CHECK_EQ(
+        sync_bell_open(bells.ringer.site, which, bells.ringer.ctrl.base, &bells.theirs, &error),
+        GYRE_OK);
     return bells;
 }
 
@@ -437,7 +440,7 @@ SCENARIO(sync, a_wait_ends_at_its_deadline_and_not_before)
     struct bells bells = hang_bells(SYNC_BELL_ROOM);
 
     for (uint64_t ms = 0; ms <= 40; ms += 8) {
-        uint64_t deadline = sync_clock_now_ns() + ms * MS;
+        uint64_t       deadline = sync_clock_now_ns() + ms * MS;
         enum sync_wake woken;
         while ((woken = wait_on(&bells, SYNC_ROLE_NONE, deadline)) == SYNC_RUNG)
             CHECK(sync_clock_now_ns() < deadline + 10000 * MS); /* "perhaps for no reason" */
@@ -487,7 +490,8 @@ SCENARIO(sync, a_wait_ends_when_its_peer_is_gone)
     sync_lease_drop(bells.ringer.site, SYNC_ROLE_PRODUCER);
     begin = sync_clock_now_ns();
     CHECK_EQ(wait_on(&bells, SYNC_ROLE_PRODUCER, UINT64_MAX), SYNC_PEER_GONE);
-    CHECK(sync_clock_now_ns() - begin < 3000 * MS); /* 100 ms, on a machine that is not overloaded */
+    CHECK(sync_clock_now_ns() - begin <
+          3000 * MS);              /* 100 ms, on a machine that is not overloaded */
     sync_bell_ring(&bells.theirs); /* its last words come first */
     CHECK_EQ(wait_on(&bells, SYNC_ROLE_PRODUCER, UINT64_MAX), SYNC_RUNG);
     take_bells_down(&bells);
@@ -517,8 +521,9 @@ SCENARIO(sync, a_pollable_bell_still_rings)
     struct bells      bells = hang_bells(SYNC_BELL_SEAT(2));
     struct gyre_error error;
 
-    CHECK_EQ(sync_bell_make_pollable(bells.waiter.site, SYNC_BELL_SEAT(2), true, &bells.ours, &error),
-             GYRE_OK);
+    CHECK_EQ(
+        sync_bell_make_pollable(bells.waiter.site, SYNC_BELL_SEAT(2), true, &bells.ours, &error),
+        GYRE_OK);
     CHECK_EQ(
         sync_bell_make_pollable(bells.ringer.site, SYNC_BELL_SEAT(2), false, &bells.theirs, &error),
         GYRE_OK);
@@ -533,7 +538,7 @@ SCENARIO(sync, a_pollable_bell_still_rings)
     take_bells_down(&bells);
 }
 
-/* --- birth ------------------------------------------------------------------------------------- */
+/* --- birth ------------------------------------------------------------------------------------ */
 
 SCENARIO(sync, a_birth_that_does_not_come_ends_at_the_deadline)
 {
@@ -578,7 +583,7 @@ SCENARIO(sync, a_birth_before_the_wait_ends_it_at_once)
     sync_birth_close(birth);
 }
 
-/* --- barrier, clock, host ----------------------------------------------------------------------- */
+/* --- barrier, clock, host --------------------------------------------------------------------- */
 
 SCENARIO(sync, the_barrier_exists_or_refuses)
 {

@@ -1,0 +1,27 @@
+/*
+ * fuzz_ops.c - bytes are operations on a real ring; the oracle knows what each must do.
+ *
+ * The first two bytes choose the ring, the others are the script: tests/model/script.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "script.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct gyre_ring_options options;
+    const char              *difference;
+
+    if (size < 3)
+        return 0;
+    options = script_options(data[0] % SCRIPT_GEOMETRIES, data[1]);
+    difference = script_run(&options, data + 2, size - 2);
+    if (difference != NULL) {
+        fprintf(stderr, "%s\n", difference);
+        abort();
+    }
+    return 0;
+}
