@@ -150,14 +150,12 @@ static enum gyre_status obtain_ctrl(struct gyre_ring *ring, bool is_data_new,
     enum gyre_status status;
 
     status = sync_site_identify(ring->site, ring->geometry.ring_id, error);
+    if (status == GYRE_OK && is_data_new)
+        sync_map_discard(ring->site, SYNC_CTRL); /* left by a creator that died before DATA */
     if (status == GYRE_OK)
         status = sync_map_obtain(ring->site, SYNC_CTRL, size, &ring->ctrl, &is_new, error);
     if (status != GYRE_OK)
         return status;
-    if (!is_new && is_data_new && ring->ctrl.size >= size) {
-        memset(ring->ctrl.base, 0, (size_t)size); /* left by a creator that died before DATA */
-        is_new = true;
-    }
     if (is_new) {
         gyre__write_ctrl(ring->ctrl.base, &ring->geometry);
         gyre__write_magic(ring->ctrl.base, GYRE_CTRL_MAGIC);

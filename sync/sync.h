@@ -130,6 +130,12 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
 enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object object,
                                   struct sync_map *map, struct gyre_error *error);
 
+/*
+ * Takes the name from an object of which nothing is worth keeping, so that obtain makes a new one.
+ * The site is locked.  Windows: such an object is gone with its last user.
+ */
+void sync_map_discard(struct sync_site *site, enum sync_object object);
+
 /* Opens an existing object.  NOT_FOUND, DENIED, BAD_LAYOUT, NO_MEMORY, SYSTEM. */
 enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, bool is_writable,
                                struct sync_map *map, struct gyre_error *error);

@@ -148,6 +148,14 @@ enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object objec
     return code == 0 ? GYRE_OK : site_fail(error, code, "linkat");
 }
 
+void sync_map_discard(struct sync_site *site, enum sync_object object)
+{
+    char file[SITE_FILE_SIZE];
+
+    site_file(site, site_suffix(object), file);
+    (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+}
+
 void sync_map_close(struct sync_map *map)
 {
     if (map->os > 0)
