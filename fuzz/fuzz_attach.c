@@ -287,7 +287,8 @@ static void take_over(struct gyre_ring *ring, uint32_t choice)
             if (i % 3 != 0)
                 gyre_publish(&producer);
         }
-        sink += gyre__count_consumers(&producer) + gyre_producer_seq(&producer);
+        sink += (uint64_t)gyre__has_consumers(&producer, GYRE_SEATS_MAX + 1) +
+                gyre_producer_seq(&producer);
     }
     free(producer.bells);
 }

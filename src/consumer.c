@@ -248,8 +248,12 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             fast->peek_pos -=
                 (message_size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
             gyre_fence_acquire(); /* E7 */
-            if (fast->is_lossy && gyre__is_overwritten(consumer, fast->held_pos))
-                return gyre__overrun(consumer);
+            if (fast->is_lossy && gyre__is_overwritten(consumer, fast->held_pos)) {
+                status = gyre__overrun(consumer);
+                if (status != GYRE_OK)
+                    return status;
+                continue;
+            }
             *size = message_size;
             return GYRE_TOO_LARGE;
         }

@@ -170,8 +170,10 @@ enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyr
                                   uint64_t *frame_size);
 
 /* producer.c */
-bool     gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
-uint32_t gyre__count_consumers(const struct gyre_producer *producer);
+bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
+
+/* True if `wanted` reliable consumers are there and alive.  A system call for each seat taken. */
+bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted);
 
 /* seat.c */
 

@@ -171,16 +171,24 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;
 }
 
-uint32_t gyre__count_consumers(const struct gyre_producer *producer)
+bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
 {
-    uint32_t count = 0;
+    struct gyre_ring *ring = &producer->ring;
+    uint32_t          count = 0;
 
-    for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++) {
-        uint64_t control = gyre_load_acquire_64(&producer->ring.seats[i].control); /* E10 */
-        count += gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-                 gyre__seat_kind(control) == GYRE_RELIABLE;
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++) {
+        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
+        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+            gyre__seat_kind(control) == GYRE_RELIABLE)
+            count++;
     }
-    return count;
+    /* Enough seats are taken: those of the dead do not count. */
+    for (uint32_t i = 0; count >= wanted && i < ring->geometry.seat_count; i++) {
+        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
+        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE && gyre__evict_if_dead(ring, i))
+            return gyre__has_consumers(producer, wanted);
+    }
+    return count >= wanted;
 }
 
 /*

@@ -47,7 +47,7 @@ static bool has_consumers(struct gyre_producer *producer, uint32_t wanted, uint6
 {
     *need_pos = producer->fast.claim_pos + 1;
     producer->slowest_idx = GYRE_NO_INDEX;
-    return gyre__count_consumers(producer) >= wanted;
+    return gyre__has_consumers(producer, wanted);
 }
 
 /*

@@ -237,8 +237,9 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 
 /*
  * A reader that keeps up takes each line from the producer in mid-write, and both crawl.  So one
- * that drained the ring after a burst stays away for somewhat longer than it read, one pause a line,
- * so that bursts grow; a few microseconds at most, and never while much of the ring could fill.
+ * that drained the ring after a burst stays away for somewhat longer than it read, one pause a
+ * line, so that bursts grow; a few microseconds at most, and never while much of the ring could
+ * fill.
  * After a single message it looks again at once.  Measured, 56 bytes, 4 MiB: 27 to 110 M/s.
  */
 static void stay_behind(struct gyre_consumer *consumer)

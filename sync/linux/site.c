@@ -245,8 +245,8 @@ static bool is_last(struct sync_site *site)
 }
 
 /*
- * DATA first: without it there is no ring, whatever else is left if we die in between.  The lock file
- * last: with it goes our right to the names, and a later remove would not know that anything is left.
+ * DATA first: without it there is no ring, whatever else is left if we die in between.  The lock
+ * file last: with it goes our right to the names, and a later remove would not know what is left.
  */
 static void unlink_all(struct sync_site *site)
 {

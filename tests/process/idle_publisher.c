@@ -1,5 +1,5 @@
 /*
- * idle_publisher.c - for idle_syscalls.sh: publishes COUNT messages to a consumer that never sleeps.
+ * idle_publisher.c - for idle_syscalls.sh: publishes COUNT messages to consumers that never sleep.
  *
  * Both are in one process and take turns, so nobody ever waits: between the first message and the
  * last there is nothing to ask the operating system for.

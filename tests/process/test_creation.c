@@ -28,8 +28,8 @@
 
 /* What a process does until it dies. */
 enum life {
-    LIFE_PRODUCER_LAST,   /* makes the ring, writes, reads, closes the consumer, then the producer */
-    LIFE_CONSUMER_LAST,   /* the other way round */
+    LIFE_PRODUCER_LAST, /* makes the ring, writes, reads, closes the consumer, then the producer */
+    LIFE_CONSUMER_LAST, /* the other way round */
     LIFE_WITHOUT_TMPFILE, /* as the first, on a file system that knows no unnamed files */
     LIFE_KEEP             /* as the first, a ring that stays */
 };
@@ -100,8 +100,7 @@ static enum gyre_status drain(struct gyre_consumer *consumer, uint64_t deadline_
 
     for (;;) {
         uint64_t         seq = gyre_consumer_seq(consumer);
-        enum gyre_status status =
-            gyre_recv(consumer, message, sizeof(message), &size, deadline_ns);
+        enum gyre_status status = gyre_recv(consumer, message, sizeof(message), &size, deadline_ns);
         if (status != GYRE_OK)
             return status;
         EXPECT(payload_check(message, size, seq, WORDS_MAX), "message %llu is torn",
@@ -109,7 +108,7 @@ static enum gyre_status drain(struct gyre_consumer *consumer, uint64_t deadline_
     }
 }
 
-/* --- death at every step ------------------------------------------------------------------------ */
+/* --- death at every step ---------------------------------------------------------------------- */
 
 static void live(enum life life, uint32_t flags)
 {
@@ -398,7 +397,7 @@ static void a_producer_may_die_at_any_step_of_a_living_ring(void)
     expect_no_file("after the last close", 0);
 }
 
-/* --- all at once -------------------------------------------------------------------------------- */
+/* --- all at once ------------------------------------------------------------------------------ */
 
 static int create_at_once(uint32_t idx)
 {
@@ -453,7 +452,7 @@ static void of_many_creators_one_becomes_the_producer(void)
         trial_finish(&creators[i]);
 }
 
-/* --- a race with kills --------------------------------------------------------------------------- */
+/* --- a race with kills ------------------------------------------------------------------------ */
 
 static void race_to_write(uint32_t id, uint64_t *random)
 {
@@ -577,7 +576,10 @@ static void racers_that_are_killed_leave_nothing_that_harms(void)
 
 int main(int argc, char **argv)
 {
-#define TRIAL(name) {"creation." #name, name}
+#define TRIAL(name)                                                                                \
+    {                                                                                              \
+        "creation." #name, name                                                                    \
+    }
     static const struct trial trials[] = {
         TRIAL(a_creator_may_die_at_any_step),
         TRIAL(the_last_consumer_may_die_at_any_step),

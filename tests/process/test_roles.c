@@ -80,7 +80,8 @@ static struct gyre_producer *open_producer(uint32_t capacity)
     return producer;
 }
 
-static struct gyre_consumer *open_consumer(enum gyre_consumer_kind kind, enum gyre_wait_strategy wait)
+static struct gyre_consumer *open_consumer(enum gyre_consumer_kind kind,
+                                           enum gyre_wait_strategy wait)
 {
     struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
     struct gyre_consumer        *consumer;
@@ -155,7 +156,8 @@ static int write_and_close(uint32_t count)
 }
 
 /* Everything that can be received now, checked.  Gaps may happen to those who hold nobody back. */
-static enum gyre_status read_some(struct gyre_consumer *consumer, struct report *report, bool is_lossy)
+static enum gyre_status read_some(struct gyre_consumer *consumer, struct report *report,
+                                  bool is_lossy)
 {
     static uint64_t  buffer[WORDS_MAX];
     uint64_t         seq = gyre_consumer_seq(consumer);
@@ -201,15 +203,15 @@ static int read_stream(uint32_t idx)
 {
     static const enum gyre_consumer_kind kinds[READER_COUNT] = {GYRE_RELIABLE, GYRE_RELIABLE,
                                                                 GYRE_LOSSY, GYRE_TAP};
-    struct report        *report = &stage()->reports[idx];
-    struct gyre_consumer *consumer =
+    struct report                       *report = &stage()->reports[idx];
+    struct gyre_consumer                *consumer =
         open_consumer(kinds[idx], idx == 1 ? GYRE_WAIT_SLEEP : GYRE_WAIT_SPIN_THEN_SLEEP);
 
     EXPECT_EQ(gyre_consumer_seq(consumer), 0);
     gyre_store_release_64(&report->is_joined, 1);
     for (;;) {
-        enum gyre_status status = idx == 0 ? read_in_place(consumer, report)
-                                           : read_some(consumer, report, idx >= 2);
+        enum gyre_status status =
+            idx == 0 ? read_in_place(consumer, report) : read_some(consumer, report, idx >= 2);
         EXPECT_EQ(report->received + report->lost, gyre_consumer_seq(consumer));
         if (status == GYRE_CLOSED)
             break;
@@ -306,11 +308,12 @@ static void nothing_published_is_lost_when_producers_are_killed(void)
         if (latencies[i] > worst[i % READER_COUNT])
             worst[i % READER_COUNT] = latencies[i];
     median = trial_median(latencies, kills * READER_COUNT);
-    trial_note("%u kills, %llu messages, lossy lost %llu, tap lost %llu; told after %.1f ms median, "
-               "%.1f ms at most",
-               kills, (unsigned long long)end_seq, (unsigned long long)stage()->reports[2].lost,
-               (unsigned long long)stage()->reports[3].lost, (double)median / 1e6,
-               (double)latencies[kills * READER_COUNT - 1] / 1e6);
+    trial_note(
+        "%u kills, %llu messages, lossy lost %llu, tap lost %llu; told after %.1f ms median, "
+        "%.1f ms at most",
+        kills, (unsigned long long)end_seq, (unsigned long long)stage()->reports[2].lost,
+        (unsigned long long)stage()->reports[3].lost, (double)median / 1e6,
+        (double)latencies[kills * READER_COUNT - 1] / 1e6);
     trial_note("the worst of each reader: %.1f, %.1f, %.1f, %.1f ms", (double)worst[0] / 1e6,
                (double)worst[1] / 1e6, (double)worst[2] / 1e6, (double)worst[3] / 1e6);
     EXPECT(median <= 150 * NS_PER_MS, "the median is over 150 ms");
@@ -418,8 +421,8 @@ static int join_and_stall(uint32_t unused)
     gyre_store_release_64(&stage()->taken, 1);
     trial_await(&stage()->may_end, 1);
     while (gyre_wait(consumer, gyre_now_ns() + 500 * NS_PER_MS) == GYRE_OK) {
-        uint64_t seq = gyre_consumer_seq(consumer);
-        uint32_t size;
+        uint64_t    seq = gyre_consumer_seq(consumer);
+        uint32_t    size;
         const void *message = gyre_peek(consumer, &size);
         EXPECT_TRUE(message != NULL && payload_check(message, size, seq, WORDS_MAX));
         EXPECT_STATUS(gyre_release(consumer), GYRE_OK);
@@ -431,11 +434,13 @@ static int join_and_stall(uint32_t unused)
 
 static void fill(struct gyre_producer *producer)
 {
-    void *payload;
+    uint64_t first = gyre_producer_seq(producer);
+    void    *payload;
 
     for (;;) {
         uint64_t number = gyre_producer_seq(producer);
         uint32_t words = payload_words(number, WORDS_MAX);
+        EXPECT(number - first < CAPACITY / 8, "nobody holds the producer back");
         payload = gyre_claim(producer, words * 8);
         if (payload == NULL)
             break;
@@ -579,7 +584,7 @@ static void seats_of_killed_processes_are_given_back(void)
 
 #ifdef __linux__
 
-/* --- stopped, not dead ------------------------------------------------------------------------- */
+/* --- stopped, not dead ------------------------------------------------------------------------ */
 
 static void a_stopped_consumer_keeps_its_seat(void)
 {
@@ -625,7 +630,7 @@ static void a_stopped_producer_is_not_succeeded(void)
     gyre_consumer_close(consumer);
 }
 
-/* --- fork -------------------------------------------------------------------------------------- */
+/* --- fork ------------------------------------------------------------------------------------- */
 
 /* In the child: 0 if every call on the parent's handles says so and does nothing. */
 static int use_forked_handles(struct gyre_producer *producer, struct gyre_consumer *consumer)
@@ -750,7 +755,7 @@ static void a_forked_child_keeps_none_of_its_parents_roles(void)
     EXPECT_EQ(reap((pid_t)stage()->forked_pid), 0);
 }
 
-/* --- the end of a ring ------------------------------------------------------------------------- */
+/* --- the end of a ring ------------------------------------------------------------------------ */
 
 static void the_last_one_out_removes_the_ring(void)
 {
@@ -803,7 +808,10 @@ static void a_kept_ring_stays_and_goes_on(void)
 
 int main(int argc, char **argv)
 {
-#define TRIAL(name) {"roles." #name, name}
+#define TRIAL(name)                                                                                \
+    {                                                                                              \
+        "roles." #name, name                                                                       \
+    }
     static const struct trial trials[] = {
         TRIAL(a_second_producer_is_told_busy_at_once),
         TRIAL(a_producer_takes_over_from_a_killed_one_at_once),

@@ -77,7 +77,7 @@ static void inspect_seat(const char *name, struct gyre_seat_info *seat)
     EXPECT_EQ(taken, 1);
 }
 
-/* --- what a sleep costs ------------------------------------------------------------------------ */
+/* --- what a sleep costs ----------------------------------------------------------------------- */
 
 static int sleep_and_measure(uint32_t wait)
 {
@@ -111,7 +111,7 @@ static void a_sleeping_consumer_uses_no_processor(void)
     gyre_producer_close(producer);
 }
 
-/* --- ping-pong: everybody sleeps for every message --------------------------------------------- */
+/* --- ping-pong: everybody sleeps for every message -------------------------------------------- */
 
 static void send_number(struct gyre_producer *producer, uint64_t number)
 {
@@ -185,9 +185,8 @@ static void ping_pong(enum gyre_wait_strategy wait, uint32_t flags, uint32_t rou
     gyre_consumer_close(consumer);
     trial_note("%u rounds of %.1f us, %.2f ms at most; slept %llu and %llu, missed %llu and %llu",
                rounds, (double)began / 1e3 / rounds, (double)worst / 1e6,
-               (unsigned long long)seat.sleep_count,
-               (unsigned long long)stage()->slept, (unsigned long long)seat.missed_count,
-               (unsigned long long)stage()->missed);
+               (unsigned long long)seat.sleep_count, (unsigned long long)stage()->slept,
+               (unsigned long long)seat.missed_count, (unsigned long long)stage()->missed);
     EXPECT_EQ(seat.missed_count, 0);
     EXPECT_EQ(stage()->missed, 0);
     EXPECT(slow <= rounds / 2000, "%u rounds took the time of a slice", slow);
@@ -210,10 +209,10 @@ static void two_who_spin_first_play_ping_pong(void)
     ping_pong(GYRE_WAIT_SPIN_THEN_SLEEP, 0, trial_rounds(5000, 250));
 }
 
-/* --- deadlines --------------------------------------------------------------------------------- */
+/* --- deadlines -------------------------------------------------------------------------------- */
 
-static const uint64_t deadlines_ns[] = {1000,          100000,         1000000, 7 * NS_PER_MS,
-                                        30 * NS_PER_MS, 130 * NS_PER_MS};
+static const uint64_t deadlines_ns[] = {1000,          100000,         1000000,
+                                        7 * NS_PER_MS, 30 * NS_PER_MS, 130 * NS_PER_MS};
 
 static void expect_on_time(const char *what, uint64_t deadline_ns, uint64_t *worst)
 {
@@ -278,7 +277,7 @@ static void producers_time_out_when_they_should(void)
     trial_note("at most %.1f ms late", (double)worst / 1e6);
 }
 
-/* --- interrupts -------------------------------------------------------------------------------- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 struct interrupter {
     struct gyre_consumer *consumer;
@@ -353,7 +352,8 @@ static void an_interrupt_ends_a_wait_from_another_thread(void)
             expect_interrupted(&interrupter, &worst);
         }
         gyre_producer_interrupt(producer);
-        EXPECT_STATUS(gyre_producer_wait_consumers(producer, 9, trial_patience()), GYRE_INTERRUPTED);
+        EXPECT_STATUS(gyre_producer_wait_consumers(producer, 9, trial_patience()),
+                      GYRE_INTERRUPTED);
         EXPECT_STATUS(gyre_send(producer, "full", 4, gyre_now_ns() + NS_PER_MS), GYRE_TIMEOUT);
         gyre_consumer_close(consumer);
         gyre_producer_close(producer);
@@ -362,7 +362,7 @@ static void an_interrupt_ends_a_wait_from_another_thread(void)
     EXPECT(worst < 90 * NS_PER_MS || TRIAL_IS_WINDOWS, "ended by a slice, not by the interrupt");
 }
 
-/* --- room -------------------------------------------------------------------------------------- */
+/* --- room ------------------------------------------------------------------------------------- */
 
 /* Reads a message each time the producer has filled the ring and gone to wait. */
 static int free_room(uint32_t rounds)
@@ -420,7 +420,7 @@ static void a_producer_that_waits_for_room_is_woken_by_a_release(void)
     EXPECT(median < 20 * NS_PER_MS, "the median is over 20 ms");
 }
 
-/* --- the end, and the beginning ---------------------------------------------------------------- */
+/* --- the end, and the beginning --------------------------------------------------------------- */
 
 static int sleep_until_closed(uint32_t idx)
 {
@@ -443,8 +443,8 @@ static void await_sleepers(uint32_t count)
         struct gyre_seat_info seats[SLEEPER_COUNT];
         uint32_t              taken = 0, asleep = 0;
         info.size = sizeof(info);
-        EXPECT_STATUS(
-            gyre_ring_inspect(trial_ring(), &info, seats, SLEEPER_COUNT, &taken, NULL), GYRE_OK);
+        EXPECT_STATUS(gyre_ring_inspect(trial_ring(), &info, seats, SLEEPER_COUNT, &taken, NULL),
+                      GYRE_OK);
         for (uint32_t i = 0; i < taken; i++)
             asleep += seats[i].is_asleep;
         if (asleep >= count)
@@ -571,7 +571,7 @@ static void a_consumer_waits_for_its_ring(void)
 
 #ifdef __linux__
 
-/* --- fence mode -------------------------------------------------------------------------------- */
+/* --- fence mode ------------------------------------------------------------------------------- */
 
 static long refuse_membarrier(int command)
 {
@@ -601,7 +601,7 @@ static int read_without_membarrier(uint32_t count)
     return 0;
 }
 
-/* Publishes when the consumer has just read, or somewhat later, so that it sleeps or is about to. */
+/* Publishes when the consumer has just read, or somewhat later: it sleeps or is about to. */
 static void feed(struct gyre_producer *producer, uint32_t count)
 {
     uint64_t random = 4;
@@ -660,7 +660,7 @@ static int read_from_unregistered(uint32_t count)
 
 static void a_producer_without_membarrier_is_missed_by_nobody(void)
 {
-    const uint32_t        count = trial_rounds(5000, 0);
+    const uint32_t count = trial_rounds(5000, 0);
     long (*real)(int) = sync_calls.membarrier;
     struct gyre_producer *producer;
     struct process        reader;
@@ -683,7 +683,10 @@ static void a_producer_without_membarrier_is_missed_by_nobody(void)
 
 int main(int argc, char **argv)
 {
-#define TRIAL(name) {"waiting." #name, name}
+#define TRIAL(name)                                                                                \
+    {                                                                                              \
+        "waiting." #name, name                                                                     \
+    }
     static const struct trial trials[] = {
         TRIAL(a_sleeping_consumer_uses_no_processor),
         TRIAL(two_sleepers_play_ping_pong_and_miss_nothing),

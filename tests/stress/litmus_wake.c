@@ -2,11 +2,11 @@
  * litmus_wake.c - the store-load race behind edge E3, and what the library does about it.
  *
  * First the bare race: a producer stores a header and loads the sleepers word, with nothing between
- * them; a consumer sets its bit and loads the header.  If both see the old value, the consumer sleeps
- * and the producer does not know.  Without a fence this must happen here, or the test sees nothing;
- * with each of the library's schemes it must not.  Then the library itself: a consumer that sleeps
- * again and again at the moment when its producer publishes, once as shipped, once with the remote
- * barrier taken out; the seat counts the sleeps that only a slice ended.
+ * them; a consumer sets its bit and loads the header.  If both see the old value, the consumer
+ * sleeps and the producer does not know.  Without a fence this must happen here, or the test sees
+ * nothing; with each of the library's schemes it must not.  Then the library itself: a consumer
+ * that sleeps again and again at the moment when its producer publishes, once as shipped, once with
+ * the remote barrier taken out; the seat counts the sleeps that only a slice ended.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static void delay(uint64_t loops)
         continue;
 }
 
-/* --- the bare race -------------------------------------------------------------------------------- */
+/* --- the bare race ---------------------------------------------------------------------------- */
 
 /* What a consumer does before it sleeps: wait.c, without the sleep.  What it sees at last. */
 static uint64_t fall_asleep(enum scheme scheme)
@@ -103,7 +103,7 @@ static uint64_t publish(enum scheme scheme, uint64_t round)
 {
     gyre_store_release_64(&stage()->header, round); /* E3 */
     if (scheme == PRODUCER_FENCE)
-        gyre_fence_full();                          /* E3 */
+        gyre_fence_full();                           /* E3 */
     return gyre_load_relaxed_64(&stage()->sleepers); /* E3 */
 }
 
@@ -189,7 +189,7 @@ static void the_remote_barrier_wins_the_race(void)
     expect_no_miss(REMOTE_BARRIER, trial_rounds(200000, 0));
 }
 
-/* --- the library itself ------------------------------------------------------------------------ */
+/* --- the library itself ----------------------------------------------------------------------- */
 
 static long pretend_barrier(int command)
 {
@@ -254,8 +254,7 @@ static void aim(struct gyre_producer *producer, uint64_t seconds)
         }
         delay(wait + trial_random(&random) % 16);
         stage()->missed = gyre_load_relaxed_64(&seat->missed_count);
-        if (stage()->count % 64 == 0 &&
-            (gyre_now_ns() > until || stage()->missed >= MISSES_WANTED))
+        if (stage()->count % 64 == 0 && (gyre_now_ns() > until || stage()->missed >= MISSES_WANTED))
             break;
     }
     stage()->slept = slept;
@@ -304,7 +303,10 @@ static void the_library_as_it_is_misses_none(void)
 
 int main(int argc, char **argv)
 {
-#define TRIAL(name) {"litmus." #name, name}
+#define TRIAL(name)                                                                                \
+    {                                                                                              \
+        "litmus." #name, name                                                                      \
+    }
     static const struct trial trials[] = {
 #if !defined(GYRE_UNDER_TSAN) /* its own locked instructions hide the race */
         TRIAL(without_a_fence_the_race_is_lost),

@@ -27,7 +27,7 @@
 #define WORDS_MAX 64u
 #define BATCH_MAX 12u
 
-/* --- one mapping for all ------------------------------------------------------------------------ */
+/* --- one mapping for all ---------------------------------------------------------------------- */
 
 #ifdef __linux__
 
@@ -138,7 +138,7 @@ static void expect_shared_mappings(void)
 
 #endif
 
-/* --- the load ------------------------------------------------------------------------------------ */
+/* --- the load --------------------------------------------------------------------------------- */
 
 struct load {
     const char *what;
@@ -309,8 +309,8 @@ static void visit(void *context)
 static void read_lossy(void *context)
 {
     struct reader        *reader = context;
-    struct gyre_consumer *consumer = join(
-        reader, reader->idx % 2 == 0 ? GYRE_LOSSY : GYRE_TAP, GYRE_START_OLDEST);
+    struct gyre_consumer *consumer =
+        join(reader, reader->idx % 2 == 0 ? GYRE_LOSSY : GYRE_TAP, GYRE_START_OLDEST);
     uint64_t         message[WORDS_MAX], random = 300 + reader->idx;
     enum gyre_status status;
     uint32_t         size;
@@ -437,7 +437,10 @@ static void lossy_consumers_account_for_every_message(void)
 
 int main(int argc, char **argv)
 {
-#define TRIAL(name) {"threads." #name, name}
+#define TRIAL(name)                                                                                \
+    {                                                                                              \
+        "threads." #name, name                                                                     \
+    }
     static const struct trial trials[] = {
         TRIAL(consumers_that_stay),
         TRIAL(consumers_in_a_ring_of_tiny_frames),

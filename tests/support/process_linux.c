@@ -48,7 +48,8 @@ static uint64_t now_ns(void)
 
 static void *map_scratch(void)
 {
-    void *base = mmap(NULL, PROCESS_SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, scratch_fd, 0);
+    void *base =
+        mmap(NULL, PROCESS_SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, scratch_fd, 0);
 
     if (base == MAP_FAILED)
         die("mmap");

@@ -1,8 +1,8 @@
 /*
  * steps.h - makes a process die at its n-th system call.
  *
- * Every call that the library makes goes through sync_calls; here each entry is replaced by one that
- * counts, and that kills the process before or after the call whose turn it is.
+ * Every call that the library makes goes through sync_calls; here each entry is replaced by one
+ * that counts, and that kills the process before or after the call whose turn it is.
  */
 #ifndef GYRE_TESTS_STEPS_H
 #define GYRE_TESTS_STEPS_H

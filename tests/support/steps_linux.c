@@ -57,7 +57,8 @@ STEP(void *, mmap, (void *at, size_t size, int protection, int flags, int fd, of
      (at, size, protection, flags, fd, offset))
 STEP(int, munmap, (void *at, size_t size), (at, size))
 STEP(long, futex,
-     (uint32_t *word, int operation, uint32_t value, const struct timespec *deadline, uint32_t mask),
+     (uint32_t * word, int operation, uint32_t value, const struct timespec *deadline,
+      uint32_t mask),
      (word, operation, value, deadline, mask))
 STEP(long, membarrier, (int command), (command))
 STEP(ssize_t, getrandom, (void *buffer, size_t size), (buffer, size))

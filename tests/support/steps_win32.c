@@ -66,8 +66,8 @@ STEP(WINBOOL, SetEvent, (HANDLE handle), (handle))
 STEP(NTSTATUS, BCryptGenRandom, (BCRYPT_ALG_HANDLE a, PUCHAR buffer, ULONG size, ULONG flags),
      (a, buffer, size, flags))
 STEP(HANDLE, CreateThread,
-     (LPSECURITY_ATTRIBUTES a, SIZE_T stack, LPTHREAD_START_ROUTINE run, LPVOID context, DWORD flags,
-      LPDWORD id),
+     (LPSECURITY_ATTRIBUTES a, SIZE_T stack, LPTHREAD_START_ROUTINE run, LPVOID context,
+      DWORD flags, LPDWORD id),
      (a, stack, run, context, flags, id))
 
 static HANDLE WINAPI step_CreateFileMappingW(HANDLE file, LPSECURITY_ATTRIBUTES a, DWORD protection,

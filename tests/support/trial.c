@@ -67,6 +67,8 @@ void trial_fail(const char *file, int line, const char *format, ...)
     else
         printf("not ok - %s: %s\n", running, trial_why);
     (void)fflush(NULL);
+    if (!is_role)
+        process_private_rings(false);
     _Exit(2);
 }
 
@@ -147,7 +149,8 @@ static bool run_trial(const struct trial *trial, uint32_t number)
 
     memset(page, 0, PROCESS_SCRATCH_SIZE);
     (void)snprintf(page->ring, sizeof(page->ring), "t%u.%u", process_id(), number);
-    (void)snprintf(page->other_ring, sizeof(page->other_ring), "t%u.%u.other", process_id(), number);
+    (void)snprintf(page->other_ring, sizeof(page->other_ring), "t%u.%u.other", process_id(),
+                   number);
     running = trial->name;
     process_limit(trial->name, TRIAL_LIMIT_S);
     if (setjmp(trial_end) == 0) {

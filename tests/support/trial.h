@@ -54,8 +54,8 @@ uint32_t trial_rounds(uint32_t on_linux, uint32_t on_windows);
 #endif
 
 /* Ends the trial; in a role or in another thread, the process, with exit code 2. */
-__attribute__((noreturn, format(TRIAL_FORMAT, 3, 4)))
-void trial_fail(const char *file, int line, const char *format, ...);
+__attribute__((noreturn, format(TRIAL_FORMAT, 3, 4))) void trial_fail(const char *file, int line,
+                                                                      const char *format, ...);
 
 /* A line about the trial that runs, for people. */
 __attribute__((format(TRIAL_FORMAT, 1, 2))) void trial_note(const char *format, ...);

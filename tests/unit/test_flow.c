@@ -3,8 +3,8 @@
  *
  * The expected numbers follow from the frame arithmetic of layout.h: a frame is 8 bytes of header
  * and the payload, rounded up to the alignment; a frame that does not fit before the end of the
- * ring begins at its start, behind padding; behind the last frame one header's worth stays free for the
- * zero that ends the stream.
+ * ring begins at its start, behind padding; behind the last frame one header's worth stays free for
+ * the zero that ends the stream.
  */
 #include <stdlib.h>
 #include <string.h>
