@@ -76,6 +76,7 @@ struct gyre_consumer {
     uint64_t                  gap_count;
     uint64_t                  lost_count;
     uint64_t                  burst_pos;   /* where the ring was found empty last */
+    uint64_t                  look_ns;     /* gyre_wait_any: when to look for the dead again */
     uint64_t                  gap_pending; /* a gap found at open, to be told by the first wait */
     enum gyre_status          verdict;     /* CORRUPT once found; OK until then */
     uint32_t                  kind;
@@ -83,11 +84,12 @@ struct gyre_consumer {
     uint32_t                  wait;
     uint32_t                  spin_ns;
     uint32_t                  seat_idx;
-    uint32_t                  slice_idx;    /* how many slices in a row ended with nothing: D3 */
-    uint32_t                  turn;         /* gyre_wait_any: who is looked at first next time */
-    uint32_t                  place;        /* gyre_wait_any: where it stands in the array */
-    uint32_t                  orphan_epoch; /* the epoch whose death was told; 0: none */
-    uint32_t dead_epoch; /* the epoch found dead before its last message was read */
+    uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
+    bool     is_slicing;   /* the bit of the last slice stands: the next one goes on */
+    uint32_t turn;         /* gyre_wait_any: who is looked at first next time */
+    uint32_t place;        /* gyre_wait_any: where it stands in the array */
+    uint32_t orphan_epoch; /* the epoch whose death was told; 0: none */
+    uint32_t dead_epoch;   /* the epoch found dead before its last message was read */
 };
 
 #define GYRE_NO_INDEX UINT32_MAX
@@ -218,6 +220,8 @@ void     gyre__say_asleep(struct gyre_consumer *consumer);
 bool     gyre__barrier(void);
 uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_done);
 void     gyre__say_awake(struct gyre_consumer *consumer);
+void     gyre__end_sleep(struct gyre_consumer *consumer, enum sync_wake woken);
+void     gyre__end_slices(struct gyre_consumer *consumer); /* when the whole wait is over */
 bool     gyre__must_look(const struct gyre_consumer *consumer);
 uint64_t gyre__tap_limit_ns(struct gyre_consumer *consumer);
 

@@ -162,6 +162,7 @@ void gyre__write_data(void *base, const struct gyre_geometry *geometry)
     header->options = geometry->options;
     /* One header may be written, the zero that ends the empty stream; and nothing overwritten. */
     front->horizon_pos = geometry->first_pos + geometry->frame_align - geometry->capacity;
+    front->granted_pos = front->horizon_pos;
     landmarks[0].pos = geometry->first_pos;
     for (uint32_t i = 1; i < GYRE_LANDMARK_COUNT; i++)
         landmarks[i].pos = GYRE_LANDMARK_NONE;

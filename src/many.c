@@ -3,7 +3,7 @@
  *
  * It sleeps with the steps of wait.c: every consumer says that it sleeps, one barrier serves all,
  * each is looked at once more, then all bells are waited for at once.  Nothing is kept between
- * calls but whose turn it is.
+ * calls but whose turn it is, and when to look for dead producers.
  */
 #include "internal.h"
 
@@ -116,28 +116,21 @@ static void sleep_all(const struct crowd *crowd, uint64_t deadline_ns)
             continue;
         if (woken == SYNC_TIMED_OUT)
             gyre__count_missed(consumer);
-        gyre__say_awake(consumer);
+        gyre__end_sleep(consumer, woken);
     }
 }
 
-/* Finds all that died at once: the calls that tell the others must not look, and wait, again. */
-static void look_for_deaths(const struct crowd *crowd)
-{
-    for (uint32_t i = 0; i < crowd->count; i++) {
-        uint32_t epoch = gyre__watched_epoch(crowd->consumers[i]);
-        if (epoch != 0 && gyre__is_orphaned(crowd->consumers[i], epoch))
-            crowd->consumers[i]->dead_epoch = epoch;
-    }
-}
-
-/* TIMEOUT, or what there is to tell of a ring whose producer was found dead. */
-static enum gyre_status tell_deaths(const struct crowd *crowd, uint32_t *which)
+/*
+ * TIMEOUT, or what there is to tell of a ring whose producer died.  Messages that are still unread
+ * come first, when it is their turn.
+ */
+static enum gyre_status look_for_deaths(const struct crowd *crowd, uint32_t *which)
 {
     for (uint32_t i = 0; i < crowd->count; i++) {
         struct gyre_consumer *consumer = crowd->consumers[i];
         uint32_t              epoch = gyre__watched_epoch(consumer);
         enum gyre_status      status;
-        if (epoch == 0 || consumer->dead_epoch != epoch)
+        if (epoch == 0 || gyre__is_ready(consumer) || !gyre__is_orphaned(consumer, epoch))
             continue;
         status = gyre__tell_death(consumer, epoch);
         if (status == GYRE_TIMEOUT)
@@ -148,31 +141,45 @@ static enum gyre_status tell_deaths(const struct crowd *crowd, uint32_t *which)
     return GYRE_TIMEOUT;
 }
 
+/*
+ * Some times a second, however short the waits are and however busy the other rings; after a death
+ * at once again, for those who died with it.
+ */
+static enum gyre_status look_now_and_then(const struct crowd *crowd, uint32_t *which)
+{
+    struct gyre_consumer *leader = crowd->consumers[0];
+    uint64_t              now = sync_clock_now_ns();
+    enum gyre_status      status;
+
+    if (now < leader->look_ns)
+        return GYRE_TIMEOUT;
+    status = look_for_deaths(crowd, which);
+    if (status == GYRE_TIMEOUT)
+        leader->look_ns = now + GYRE_PEER_CHECK_NS;
+    return status;
+}
+
 static enum gyre_status wait_crowd(struct crowd *crowd, uint64_t deadline_ns, uint32_t *which)
 {
     struct gyre_consumer *leader = crowd->consumers[0];
     enum gyre_status      status = poll_all(crowd, which);
-    uint64_t              look_ns = 0;
 
     for (uint32_t i = 0; i < crowd->count; i++)
         crowd->consumers[i]->slice_idx = 0;
     while (status == GYRE_TIMEOUT) {
         uint64_t now = sync_clock_now_ns();
-        status = tell_deaths(crowd, which);
-        if (status != GYRE_TIMEOUT || now >= deadline_ns)
+        if (now >= deadline_ns)
             break;
-        if (look_ns == 0)
-            look_ns = now + GYRE_PEER_CHECK_NS;
         if (leader->wait != GYRE_WAIT_SLEEP)
             spin_all(crowd, gyre__sooner(deadline_ns, now + leader->spin_ns));
         if (leader->wait != GYRE_WAIT_SPIN && !must_look(crowd))
-            sleep_all(crowd, deadline_ns);
+            sleep_all(crowd, gyre__sooner(deadline_ns, leader->look_ns));
         status = poll_all(crowd, which);
-        if (status == GYRE_TIMEOUT && sync_clock_now_ns() >= look_ns) {
-            look_for_deaths(crowd);
-            look_ns = 0;
-        }
+        if (status == GYRE_TIMEOUT)
+            status = look_now_and_then(crowd, which);
     }
+    for (uint32_t i = 0; i < crowd->count; i++)
+        gyre__end_slices(crowd->consumers[i]);
     return status;
 }
 
@@ -200,7 +207,9 @@ enum gyre_status gyre_wait_any(struct gyre_consumer *const *consumers, uint32_t 
 
     if (consumers == NULL || which == NULL || count == 0 || !is_good(consumers, count))
         return GYRE_BAD_ARGUMENT;
-    status = poll_all(&crowd, which);
+    status = deadline_ns != 0 ? look_now_and_then(&crowd, which) : GYRE_TIMEOUT;
+    if (status == GYRE_TIMEOUT)
+        status = poll_all(&crowd, which);
     if (status != GYRE_TIMEOUT || deadline_ns == 0)
         return status;
     crowd.bells = calloc(count, sizeof(struct sync_bell *));

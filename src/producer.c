@@ -99,6 +99,7 @@ static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
         limit = again;
         gyre_store_release_64(&front->horizon_pos, limit - capacity); /* E5 E7 */
     }
+    gyre_store_release_64(&front->granted_pos, limit - capacity); /* E5 */
     producer->fast.limit_pos = limit;
     gyre__relax_fence(producer);
     return !gyre__pos_after(need_pos, limit);

@@ -36,6 +36,7 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
     struct gyre_shared_front  *front = ring->front;
     struct gyre_fast_producer *fast = &producer->fast;
     struct gyre_mark           end;
+    uint64_t                   granted;
 
     if (!gyre__mark_newest(ring, &end, &producer->mark_idx))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
@@ -50,11 +51,17 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
     fast->seq = end.seq;
     fast->zero_pos = end.pos + ring->geometry.frame_align;
     fast->open_pos = end.pos; /* the first claim looks around */
-    fast->limit_pos = gyre_load_relaxed_64(&front->horizon_pos) + ring->geometry.capacity;
+    /*
+     * A horizon that its producer announced and did not live to confirm counts for nothing: a
+     * consumer may have joined behind it and be right.  Nothing was written beyond the granted one.
+     */
+    granted = gyre_load_relaxed_64(&front->granted_pos); /* E5 */
+    gyre_store_release_64(&front->horizon_pos, granted); /* E5 E7 */
+    fast->limit_pos = granted + ring->geometry.capacity;
     fast->lap_end_pos = (end.pos | fast->mask) + 1;
     fast->sleepers = &ring->sleepers->mask;
     if (fast->limit_pos - fast->zero_pos > ring->geometry.capacity)
-        return gyre__blame(error, GYRE_CORRUPT, "horizon_pos");
+        return gyre__blame(error, GYRE_CORRUPT, "granted_pos");
     gyre_store_relaxed_64(&front->room_pos, 0);
     gyre_store_relaxed_32(&front->fence_ack, 0);
     gyre_store_relaxed_32(&front->producer_pid, sync_host_process_id());

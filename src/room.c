@@ -7,6 +7,12 @@
 
 #include <gyre/atomic.h>
 
+/* Where the producer is in its slices, on systems without a remote barrier. */
+struct slices {
+    uint32_t idx;
+    bool     is_said; /* room_pos stands since the last slice */
+};
+
 /* True if the remote barrier of E6 reaches every consumer that holds us back. */
 static bool all_registered(const struct gyre_ring *ring)
 {
@@ -19,22 +25,28 @@ static bool all_registered(const struct gyre_ring *ring)
     return true;
 }
 
-/* Says what cursor the producer waits for, and makes sure that releases know (E6). */
+/*
+ * Says what cursor the producer waits for, and makes sure that releases know (E6).  Without a
+ * barrier a longer slice goes on with what was said before the first, as a consumer's does.
+ */
 static uint64_t announce_block(struct gyre_producer *producer, uint64_t room_pos,
-                               uint32_t slice_idx)
+                               struct slices *slices)
 {
     struct gyre_ring *ring = &producer->ring;
 
+    if (slices->is_said && gyre_load_relaxed_32(&ring->room->bell) == 0) /* E6 */
+        return gyre__slice_ns(slices->idx++);
+    slices->idx = 0;
     sync_bell_clear(&ring->room_bell);
     gyre_store_relaxed_32(&ring->room->bell, 0);
     gyre_store_release_64(&ring->front->room_pos, room_pos); /* E6 */
     gyre_fence_full();                                       /* E6 */
     if (!sync_barrier_exists()) {
         gyre__let_settle();
-        return gyre__slice_ns(slice_idx);
+        return gyre__slice_ns(slices->idx++);
     }
-    return all_registered(ring) && sync_barrier_remote() ? GYRE_LONG_SLICE_NS
-                                                         : GYRE_SHORT_SLICE_NS; /* E6 */
+    return all_registered(ring) && sync_barrier_remote() /* E6 */ ? GYRE_LONG_SLICE_NS
+                                                                  : GYRE_SHORT_SLICE_NS;
 }
 
 /* What a wait of the producer is for: `is_met` looks, without a system call. */
@@ -87,45 +99,55 @@ static bool spin_met(struct gyre_producer *producer, const struct producer_wait 
 
 /* One sleep of the producer. */
 static bool block_once(struct gyre_producer *producer, const struct producer_wait *wait,
-                       uint32_t slice_idx, uint64_t deadline_ns)
+                       struct slices *slices, uint64_t deadline_ns)
 {
     struct gyre_ring *ring = &producer->ring;
+    enum sync_wake    woken = SYNC_RUNG;
     uint64_t          need_pos, slice;
     bool              is_met = wait->is_met(producer, wait->wanted, &need_pos);
 
     if (is_met)
         return true;
-    slice = announce_block(producer, room_target(producer, need_pos), slice_idx);
+    slice = announce_block(producer, room_target(producer, need_pos), slices);
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
     if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         uint32_t idx = producer->slowest_idx;
         uint32_t peer = idx == GYRE_NO_INDEX ? SYNC_ROLE_NONE : SYNC_ROLE_SEAT(idx);
-        if (sync_bell_wait(&ring->room_bell, ring->site, peer, until) == SYNC_PEER_GONE)
+        woken = sync_bell_wait(&ring->room_bell, ring->site, peer, until);
+        if (woken == SYNC_PEER_GONE)
             (void)gyre__evict_if_dead(ring, idx);
     }
-    gyre_store_relaxed_64(&ring->front->room_pos, 0);
+    slices->is_said = woken == SYNC_TIMED_OUT && !sync_barrier_exists();
+    if (!slices->is_said)
+        gyre_store_relaxed_64(&ring->front->room_pos, 0);
     return is_met || wait->is_met(producer, wait->wanted, &need_pos);
 }
 
 static enum gyre_status wait_met(struct gyre_producer *producer, const struct producer_wait *wait,
                                  uint64_t deadline_ns)
 {
-    uint64_t need_pos;
-    bool     is_met = wait->is_met(producer, wait->wanted, &need_pos);
+    struct slices    slices = {0, false};
+    enum gyre_status status = GYRE_OK;
+    uint64_t         need_pos;
+    bool             is_met = wait->is_met(producer, wait->wanted, &need_pos);
 
-    for (uint32_t slice_idx = 0; !is_met; slice_idx++) {
+    while (!is_met) {
         uint64_t now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
         if (gyre__take_interrupt(&producer->ring))
-            return GYRE_INTERRUPTED;
-        if (now >= deadline_ns)
-            return GYRE_TIMEOUT;
+            status = GYRE_INTERRUPTED;
+        else if (now >= deadline_ns)
+            status = GYRE_TIMEOUT;
+        if (status != GYRE_OK)
+            break;
         is_met = producer->wait != GYRE_WAIT_SLEEP &&
                  spin_met(producer, wait, gyre__sooner(deadline_ns, now + producer->spin_ns));
         if (!is_met && producer->wait != GYRE_WAIT_SPIN)
-            is_met = block_once(producer, wait, slice_idx, deadline_ns);
+            is_met = block_once(producer, wait, &slices, deadline_ns);
     }
-    return GYRE_OK;
+    if (slices.is_said)
+        gyre_store_relaxed_64(&producer->ring.front->room_pos, 0);
+    return status;
 }
 
 enum gyre_status gyre_wait_room(struct gyre_producer *producer, uint32_t size, uint64_t deadline_ns)

@@ -189,8 +189,8 @@ void gyre__seat_leave(struct gyre_consumer *consumer)
     struct gyre_shared_seat *seat = consumer->seat;
     uint64_t                 freed = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
 
-    gyre_store_release_64(&seat->control, freed);                                        /* E10 */
-    gyre_and_64(&consumer->ring.sleepers->mask, ~gyre__sleeper_bit(consumer->seat_idx)); /* E3 */
+    gyre_store_release_64(&seat->control, freed); /* E10 */
+    gyre__say_awake(consumer);
     sync_lease_drop(consumer->ring.site, SYNC_ROLE_SEAT(consumer->seat_idx));
     gyre__ring_room(&consumer->ring); /* the producer may wait for our cursor */
 }

@@ -70,11 +70,36 @@ static void ring_if_blocked(struct gyre_consumer *consumer)
         gyre__ring_room(&consumer->ring);
 }
 
+/*
+ * Without a barrier each saying is a race anew, won all but always; so a longer slice goes on with
+ * what was said before the first, which the producer has had all that time to see.
+ */
 void gyre__say_asleep(struct gyre_consumer *consumer)
 {
+    uint64_t *mask = &consumer->ring.sleepers->mask;
+    uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
+
+    if (consumer->is_slicing && (gyre_load_relaxed_64(mask) & bit) != 0) /* E3 */
+        return;
+    consumer->is_slicing = false;
+    consumer->slice_idx = 0;
     sync_bell_clear(&consumer->bell);
-    gyre_or_64(&consumer->ring.sleepers->mask, gyre__sleeper_bit(consumer->seat_idx)); /* E3 */
+    gyre_or_64(mask, bit); /* E3 */
     ring_if_blocked(consumer);
+}
+
+void gyre__end_sleep(struct gyre_consumer *consumer, enum sync_wake woken)
+{
+    if (woken == SYNC_TIMED_OUT && !sync_barrier_exists() && !gyre__is_ready(consumer))
+        consumer->is_slicing = true;
+    else
+        gyre__say_awake(consumer);
+}
+
+void gyre__end_slices(struct gyre_consumer *consumer)
+{
+    if (consumer->is_slicing)
+        gyre__say_awake(consumer);
 }
 
 /*
@@ -86,6 +111,7 @@ void gyre__say_awake(struct gyre_consumer *consumer)
     uint64_t *mask = &consumer->ring.sleepers->mask;
     uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
 
+    consumer->is_slicing = false;
     if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
         (gyre_load_relaxed_64(mask) & bit) != 0)
         gyre_and_64(mask, ~bit); /* E3 */
@@ -186,7 +212,7 @@ static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
         if (woken == SYNC_TIMED_OUT)
             gyre__count_missed(consumer);
     }
-    gyre__say_awake(consumer);
+    gyre__end_sleep(consumer, woken);
     return woken == SYNC_PEER_GONE;
 }
 
@@ -290,7 +316,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
         uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */
         now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
         if (now >= deadline_ns)
-            return GYRE_TIMEOUT;
+            break;
         if (consumer->wait != GYRE_WAIT_SLEEP) {
             status = spin_for(consumer, gyre__sooner(deadline_ns, now + spin_ns));
             if (status != GYRE_TIMEOUT)
@@ -303,6 +329,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
         else
             status = gyre__consumer_poll(consumer);
     }
+    gyre__end_slices(consumer);
     return status;
 }
 
@@ -358,6 +385,7 @@ enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rea
         gyre__say_asleep(consumer);
         limit = gyre__sleep_limit_ns(consumer, gyre__barrier());
         if (!gyre__must_look(consumer)) {
+            consumer->is_slicing = !sync_barrier_exists();
             *rearm_ns = sync_barrier_exists() && limit == GYRE_LONG_SLICE_NS
                             ? GYRE_FOREVER
                             : sync_clock_now_ns() + limit;

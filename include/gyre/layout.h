@@ -109,7 +109,8 @@ struct gyre_shared_front {
     uint32_t fence_ack;     /* the producer has seen GYRE_SLEEPERS_FENCE and fences */
     uint32_t producer_pid;  /* for people; decides nothing */
     uint32_t zero_a;
-    uint64_t zero[25];
+    uint64_t granted_pos; /* E5: the last horizon that the seats have confirmed */
+    uint64_t zero[24];
 };
 
 /* A frame boundary and the number of the message that begins there; pos is stored last. */
@@ -174,6 +175,7 @@ GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_front) == 256, "the layout is ABI")
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, room_pos) == 8, "the layout is ABI");
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, epoch) == 32, "the layout is ABI");
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, producer_pid) == 48, "the layout is ABI");
+GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, granted_pos) == 56, "the layout is ABI");
 GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_landmark) == 16, "the layout is ABI");
 GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_ctrl) == GYRE_LINE_SIZE, "the layout is ABI");
 GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_sleepers) == GYRE_LINE_SIZE, "the layout is ABI");

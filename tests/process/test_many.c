@@ -530,6 +530,45 @@ static void the_death_of_a_producer_is_told_once_a_ring(void)
     kill_the_producers_of(130);
 }
 
+/* Beside a ring that always has something to tell, and in waits that end before anybody looks. */
+static void a_death_is_told_however_short_the_waits(void)
+{
+    for (uint32_t is_busy = 0; is_busy < 2; is_busy++) {
+        struct gyre_consumer **consumers;
+        struct gyre_producer  *living;
+        struct process         sender;
+        uint64_t               late, deadline = trial_patience(), number = 0;
+        uint32_t               told = 0, which;
+        memset(stage(), 0, sizeof(*stage()));
+        living = open_producer(2, 4096);
+        trial_start(&sender, "die_when_told", 2);
+        trial_await(&stage()->is_ready, 1);
+        consumers = open_consumers(3, GYRE_WAIT_SLEEP, 1);
+        gyre_store_release_64(&stage()->may_go, 1);
+        while (told < 2) {
+            enum gyre_status status;
+            if (is_busy)
+                put(living, 2, number);
+            status = gyre_wait_any(consumers, 3, gyre_now_ns() + 5 * NS_PER_MS, &which);
+            EXPECT(gyre_now_ns() < deadline, "the death is told to nobody");
+            EXPECT_TRUE(status != GYRE_ORPHANED || which < 2);
+            if (status == GYRE_ORPHANED)
+                told++;
+            else if (status == GYRE_OK)
+                (void)take(consumers[which], which, which == 2 ? number++ : 0);
+            if (is_busy && (status != GYRE_OK || which != 2))
+                (void)take(consumers[2], 2, number++);
+        }
+        late = gyre_now_ns() - gyre_load_acquire_64(&stage()->told_ns);
+        trial_note("%s: the deaths are told after %.0f ms", is_busy ? "busy" : "short waits",
+                   (double)late / 1e6);
+        EXPECT(late < LATE_NS, "it was told too late");
+        EXPECT_EQ(process_wait(&sender, PROCESS_PATIENCE_NS), PROCESS_KILLED);
+        close_consumers(consumers, 3);
+        gyre_producer_close(living);
+    }
+}
+
 struct interrupter {
     struct gyre_consumer *consumer;
     uint64_t              rang_ns;
@@ -1077,6 +1116,7 @@ int main(int argc, char **argv)
         TRIAL(a_close_is_told_with_the_place_of_its_ring),
         TRIAL(a_gap_is_told_with_the_place_of_its_ring),
         TRIAL(the_death_of_a_producer_is_told_once_a_ring),
+        TRIAL(a_death_is_told_however_short_the_waits),
         TRIAL(an_interrupt_is_told_with_the_place_of_its_ring),
         TRIAL(bad_input_is_refused_and_consumes_nothing),
         TRIAL(a_deadline_in_the_past_looks_once),

@@ -1038,3 +1038,53 @@ SCENARIO(consumers, a_large_corrupt_ring_is_refused_at_once)
     gyre_consumer_close(consumer);
     gyre_producer_close(producer);
 }
+
+/*
+ * A producer announces a horizon, then reads the seats again, then grants it.  Killed in between it
+ * leaves a horizon behind which a consumer may have joined in good order.
+ */
+SCENARIO(consumers, a_horizon_that_a_dead_producer_did_not_confirm_overruns_nobody)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *consumer;
+    uint64_t              seq;
+    uint32_t              sent = 0;
+
+    for (uint32_t i = 0; i < 2 * FRAMES; i++)
+        put(producer, 56);
+    consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_OLDEST, 0);
+    seq = gyre_consumer_seq(consumer);
+    producer->ring.front->horizon_pos += CAPACITY / 2; /* behind the consumer's cursor */
+    gyre_producer_close(producer);
+    producer = open_producer(name, 0, 0);
+    while (sent < 4 * FRAMES && try_put(producer, 56))
+        sent++;
+    CHECK(sent < FRAMES);
+    for (; seq < 2 * FRAMES + sent; seq++)
+        take(consumer, seq, 56);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(consumers, one_that_leaves_does_not_disarm_another_on_the_same_bit)
+{
+    const char              *name = ring_dir_name();
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+    struct gyre_producer    *producer = NULL;
+    struct gyre_consumer    *consumers[GYRE_SLEEPERS_PER_WORD + 1];
+    uint32_t                 last = GYRE_SLEEPERS_PER_WORD; /* its bit is that of seat 0 */
+    uint64_t                 rearm_ns = 0;
+
+    options.capacity = CAPACITY;
+    options.seat_count = last + 1;
+    CHECK_EQ(gyre_producer_open(name, &options, &producer, NULL), GYRE_OK);
+    for (uint32_t i = 0; i <= last; i++)
+        consumers[i] = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    CHECK_EQ(gyre_consumer_arm(consumers[last], &rearm_ns), GYRE_TIMEOUT);
+    gyre_consumer_close(consumers[0]);
+    CHECK(producer->ring.sleepers->mask & gyre__sleeper_bit(last));
+    for (uint32_t i = 1; i <= last; i++)
+        gyre_consumer_close(consumers[i]);
+    gyre_producer_close(producer);
+}
