@@ -36,19 +36,35 @@ static bool open_bell(struct gyre_producer *producer, uint32_t idx, uint64_t con
     if (known->bell.word == NULL &&
         sync_bell_open(site, SYNC_BELL_SEAT(idx), &seat->bell, &known->bell, &ignored) != GYRE_OK)
         return false;
-    if (is_pollable && known->bell.poll == 0)
-        (void)sync_bell_make_pollable(site, SYNC_BELL_SEAT(idx), false, &known->bell, &ignored);
-    return true;
+    return !is_pollable || sync_bell_make_pollable(site, SYNC_BELL_SEAT(idx), false, &known->bell,
+                                                   &ignored) == GYRE_OK;
 }
 
-static void ring_seat(struct gyre_producer *producer, uint32_t idx)
+/* False: no handle is left for the bell, and its owner may still sleep. */
+static bool ring_seat(struct gyre_producer *producer, uint32_t idx)
 {
     uint64_t control = gyre_load_acquire_64(&producer->ring.seats[idx].control); /* E10 */
+    bool     is_open;
 
     if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE)
-        return;
-    if (open_bell(producer, idx, control)) /* else out of handles: a slice ends the sleep */
+        return true;
+    is_open = open_bell(producer, idx, control);
+    if (producer->bells[idx].bell.word != NULL)
         sync_bell_ring(&producer->bells[idx].bell);
+    return is_open;
+}
+
+/* Who cannot be rung stays a sleeper: the next publish tries again. */
+static void ring_all(struct gyre_producer *producer, uint64_t mask)
+{
+    struct gyre_ring *ring = &producer->ring;
+    uint64_t          missed = 0;
+
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
+        if ((mask & gyre__sleeper_bit(i)) != 0 && !ring_seat(producer, i))
+            missed |= gyre__sleeper_bit(i);
+    if (missed != 0)
+        gyre_or_64(&ring->sleepers->mask, missed); /* E3 */
 }
 
 void gyre__wake_sleepers(struct gyre_producer *producer)
@@ -64,17 +80,14 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
     if ((mask & ~GYRE_SLEEPERS_FENCE) == 0)
         return;
     mask = gyre_take_bits_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
-    for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
-        if ((mask & gyre__sleeper_bit(i)) != 0)
-            ring_seat(producer, i);
+    ring_all(producer, mask);
 }
 
 void gyre__wake_all(struct gyre_producer *producer)
 {
     gyre_fence_full();                                                            /* E12 */
     (void)gyre_take_bits_64(&producer->ring.sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
-    for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
-        ring_seat(producer, i);
+    ring_all(producer, ~GYRE_SLEEPERS_FENCE);
 }
 
 static bool needs_fence(const struct gyre_ring *ring)

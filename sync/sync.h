@@ -201,7 +201,7 @@ enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, ui
  * Gives the bell a handle for an event loop: from now on a ring also makes it readable (Linux, a
  * descriptor) or signalled (Windows, the event), until the next clear.  The waiter does this first;
  * then whoever rings does it with a bell of its own, with `is_waiter` false.  The site removes what
- * it made with the ring.  NO_MEMORY, DENIED, SYSTEM.
+ * it made with the ring.  NOT_FOUND: the ring lost its name.  NO_MEMORY, DENIED, SYSTEM.
  */
 enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which, bool is_waiter,
                                          struct sync_bell *bell, struct gyre_error *error);

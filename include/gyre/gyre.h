@@ -215,7 +215,8 @@ GYRE_API enum gyre_status gyre_wait_any(struct gyre_consumer *const *consumers, 
  * the HANDLE of an event for MsgWaitForMultipleObjectsEx, RegisterWaitForSingleObject and the like.
  * It belongs to the consumer and is closed with it; do not read from it or reset it.  It becomes
  * readable or signalled once after each gyre_consumer_arm that returned TIMEOUT.  UNSUPPORTED for
- * taps, which nobody can wake; NO_MEMORY, DENIED, SYSTEM.
+ * taps, which nobody can wake; NOT_FOUND if the ring was removed by force; NO_MEMORY, DENIED,
+ * SYSTEM.
  */
 GYRE_API enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, intptr_t *handle,
                                                struct gyre_error *error);

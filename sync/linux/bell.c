@@ -79,6 +79,8 @@ enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which,
         return GYRE_OK;
     site_bell_file(site, which, file);
     if (is_waiter) {
+        if (!sync_site_is_named(site)) /* removed by force: the name may be another ring's */
+            return sync_fail(error, GYRE_NOT_FOUND, ENOENT, "fstat");
         (void)sync_calls.unlinkat(site->dir_fd, file, 0); /* a dead waiter's, perhaps with bytes */
         if (sync_calls.mkfifoat(site->dir_fd, file, 0600) != 0)
             return site_fail(error, errno, "mkfifoat");

@@ -840,4 +840,35 @@ SCENARIO(calls, a_blocked_producer_goes_on_although_membarrier_is_refused)
     gyre_producer_close(producer);
 }
 
+static bool is_readable(intptr_t handle)
+{
+    struct pollfd watched = {(int)handle, POLLIN, 0};
+
+    return poll(&watched, 1, 0) == 1;
+}
+
+SCENARIO(calls, an_armed_handle_is_rung_once_the_producer_has_a_descriptor_again)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *consumer = open_sleepy(name);
+    uint64_t              rearm_ns = 0;
+    intptr_t              handle = -1;
+
+    CHECK_EQ(gyre_consumer_handle(consumer, &handle, NULL), GYRE_OK);
+    CHECK_EQ(gyre_consumer_arm(consumer, &rearm_ns), GYRE_TIMEOUT);
+    break_calls();
+    fault.call = CALL_OPENAT;
+    fault.code = EMFILE;
+    fault.nth = UINT32_MAX;
+    put(producer, 56);
+    CHECK(fault.has_struck);
+    CHECK(!is_readable(handle));
+    fault.nth = 0;
+    put(producer, 56);
+    CHECK(is_readable(handle));
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
 #endif
