@@ -1088,3 +1088,20 @@ SCENARIO(consumers, one_that_leaves_does_not_disarm_another_on_the_same_bit)
         gyre_consumer_close(consumers[i]);
     gyre_producer_close(producer);
 }
+
+SCENARIO(consumers, the_dead_do_not_count_among_those_that_joined)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *alive = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    struct gyre_consumer *dead = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+
+    CHECK_EQ(gyre_producer_wait_consumers(producer, 2, 0), GYRE_OK);
+    sync_lease_drop(dead->ring.site, SYNC_ROLE_SEAT(dead->seat_idx)); /* all that a death leaves */
+    CHECK_EQ(gyre_producer_wait_consumers(producer, 2, 0), GYRE_TIMEOUT);
+    CHECK_EQ(gyre_producer_wait_consumers(producer, 1, 0), GYRE_OK);
+    CHECK_EQ(gyre_wait(dead, 0), GYRE_EVICTED);
+    gyre_consumer_close(dead);
+    gyre_consumer_close(alive);
+    gyre_producer_close(producer);
+}
