@@ -29,6 +29,8 @@ static void forget_consumer(struct gyre_ring *ring)
     gyre__seat_hide(consumer);
     consumer->fast.released_pos = &consumer->own_released_pos;
     consumer->fast.room_pos = &consumer->own_header;
+    consumer->member.far_pos = 0; /* a release changes nothing */
+    consumer->member.work = NULL;
 }
 
 static enum gyre_status open_once(const char *name, const struct gyre_consumer_options *options,
@@ -115,7 +117,8 @@ static enum gyre_status tell_gap(struct gyre_consumer *consumer, uint64_t count)
     return GYRE_GAP;
 }
 
-enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
+/* To be called when bytes at or after held_pos may have been overwritten. */
+static enum gyre_status overrun(struct gyre_consumer *consumer)
 {
     uint64_t good_seq = consumer->fast.held_seq;
     bool     is_idle = consumer->fast.peek_seq == good_seq;
@@ -128,6 +131,11 @@ enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
     if (is_idle && consumer->fast.held_seq == good_seq)
         return GYRE_OK; /* only padding was overwritten */
     return tell_gap(consumer, consumer->fast.held_seq - good_seq);
+}
+
+enum gyre_status gyre__release_slow(struct gyre_consumer *consumer)
+{
+    return consumer->member.group != NULL ? gyre__member_release(consumer) : overrun(consumer);
 }
 
 /* What is behind the next frame, when it is not the plain message that gyre_peek knows. */
@@ -152,6 +160,8 @@ const void *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size)
 {
     uint64_t frame_size = 0;
 
+    if (consumer->member.group != NULL)
+        return gyre__member_peek(consumer, size);
     if (look_ahead(consumer, &frame_size) != GYRE_FRAME_PAD)
         return NULL; /* gyre_wait judges: a gap, an eviction or corrupt bytes */
     skip_padding(consumer, frame_size);
@@ -163,6 +173,8 @@ bool gyre__is_ready(const struct gyre_consumer *consumer)
     const struct gyre_fast_consumer *fast = &consumer->fast;
     const void                      *header = fast->ring + (fast->peek_pos & fast->mask);
 
+    if (consumer->member.group != NULL)
+        return gyre__member_is_ready(consumer);
     return gyre_load_acquire_64(header) != 0; /* E1 E3 */
 }
 
@@ -199,17 +211,18 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
     if (consumer->gap_pending != 0) {
         uint64_t count = consumer->gap_pending;
         consumer->gap_pending = 0;
-        gyre__seat_show(consumer);
-        consumer->fast.ring = consumer->ring.bytes;
-        consumer->fast.mask = consumer->ring.geometry.capacity - 1;
+        if (consumer->member.group == NULL)
+            gyre__seat_show(consumer);
         return tell_gap(consumer, count);
     }
+    if (consumer->member.group != NULL)
+        return gyre__member_poll(consumer);
     for (;;) {
         enum gyre_frame frame = look_ahead(consumer, &frame_size);
         if (consumer->fast.is_lossy) {
             gyre_fence_acquire(); /* E7 */
             if (gyre__is_overwritten(consumer, consumer->fast.held_pos)) {
-                enum gyre_status status = gyre__overrun(consumer);
+                enum gyre_status status = overrun(consumer);
                 if (status != GYRE_OK)
                     return status;
                 continue;
@@ -248,8 +261,8 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             fast->peek_pos -=
                 (message_size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
             gyre_fence_acquire(); /* E7 */
-            if (fast->is_lossy && gyre__is_overwritten(consumer, fast->held_pos)) {
-                status = gyre__overrun(consumer);
+            if (consumer->member.group == NULL && gyre__is_overrun(consumer)) {
+                status = overrun(consumer);
                 if (status != GYRE_OK)
                     return status;
                 continue;

@@ -48,12 +48,17 @@ enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rea
         *rearm_ns = sync_clock_now_ns() + gyre__tap_limit_ns(consumer);
         return status;
     }
+    if (consumer->member.is_at_gate)
+        gyre__end_slices(consumer);
+    consumer->member.is_at_gate = false;
     while (status == GYRE_TIMEOUT) {
         gyre__say_asleep(consumer);
         limit = gyre__sleep_limit_ns(consumer, gyre__barrier());
         if (!gyre__must_look(consumer)) {
             consumer->is_slicing = !sync_barrier_exists();
-            *rearm_ns = sync_barrier_exists() && limit == GYRE_LONG_SLICE_NS
+            /* A member looks after the others as well. */
+            *rearm_ns = sync_barrier_exists() && limit == GYRE_LONG_SLICE_NS &&
+                                consumer->member.group == NULL
                             ? GYRE_FOREVER
                             : sync_clock_now_ns() + limit;
             return GYRE_TIMEOUT;

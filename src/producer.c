@@ -23,6 +23,62 @@ static struct gyre_mark published_mark(const struct gyre_producer *producer)
     return mark;
 }
 
+/* The cursors that hold the producer back, as far as they have been looked at. */
+struct lag {
+    uint64_t published;
+    uint64_t horizon;
+    uint64_t max;
+};
+
+/* True if the cursor is the slowest so far; is_good: it is a position where a cursor can be. */
+static bool lags_most(const struct gyre_producer *producer, struct lag *lag, uint64_t cursor,
+                      bool *is_good)
+{
+    *is_good =
+        !gyre__pos_after(cursor, lag->published) && (cursor & producer->fast.align_mask) == 0;
+    if (!*is_good || gyre__pos_after(lag->horizon, cursor) || lag->published - cursor < lag->max)
+        return false;
+    lag->max = lag->published - cursor;
+    return true;
+}
+
+/*
+ * What no member of a group has claimed yet.  Before the seats: a claim that has moved next_pos is
+ * in its seat then (E14).
+ */
+static void look_at_groups(struct gyre_producer *producer, struct lag *lag)
+{
+    for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++) {
+        struct gyre_shared_group *group = &producer->ring.groups[i];
+        uint64_t                  control = gyre_load_acquire_64(&group->control); /* E5 E10 */
+        bool                      is_good;
+        if (gyre__seat_state(control) != GYRE_GROUP_ACTIVE ||
+            (gyre__seat_kind(control) & GYRE_GROUP_FLAG_LOSSY) != 0)
+            continue;
+        if (lags_most(producer, lag, gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]),
+                      &is_good)) /* E14 */
+            producer->slowest_group = i;
+        if (!is_good)
+            (void)gyre_compare_exchange_64(&group->control, control, /* E10 */
+                                           (control & ~GYRE_SEAT_STATE_MASK) | GYRE_GROUP_EVICTED);
+    }
+}
+
+/* True if the seat's cursor counts: a reliable consumer's, or a member's that holds a claim. */
+static bool seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t control)
+{
+    const struct gyre_shared_seat *seat = &ring->seats[idx];
+    uint32_t                       state = gyre__seat_state(control);
+    uint64_t                       end_pos;
+
+    if (gyre__seat_kind(control) != GYRE_RELIABLE)
+        return false;
+    if (gyre_load_relaxed_32(&seat->group) == 0)
+        return state == GYRE_SEAT_ACTIVE;
+    return (state == GYRE_SEAT_ACTIVE || state == GYRE_SEAT_ORPHANED) &&
+           gyre__claim_is_held(ring, idx, &end_pos);
+}
+
 /*
  * The smallest cursor of the reliable consumers, or `published` if there is none.  A cursor beyond
  * what is published or off the grid is not one: that consumer loses its seat.  A cursor before the
@@ -31,25 +87,23 @@ static struct gyre_mark published_mark(const struct gyre_producer *producer)
 static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t published, uint64_t horizon)
 {
     struct gyre_ring *ring = &producer->ring;
-    uint64_t          lag_max = 0;
+    struct lag        lag = {published, horizon, 0};
 
     producer->slowest_idx = GYRE_NO_INDEX;
+    producer->slowest_group = GYRE_NO_INDEX;
+    look_at_groups(producer, &lag);
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         struct gyre_shared_seat *seat = &ring->seats[i];
         uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
-        uint64_t                 cursor;
-        if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE ||
-            gyre__seat_kind(control) != GYRE_RELIABLE)
+        bool                     is_good;
+        if (!seat_counts(ring, i, control))
             continue;
-        cursor = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 */
-        if (gyre__pos_after(cursor, published) || (cursor & producer->fast.align_mask) != 0) {
+        if (lags_most(producer, &lag, gyre_load_acquire_64(&seat->released_pos), &is_good)) /* E2 */
+            producer->slowest_idx = i; /* E5 E6 */
+        if (!is_good)
             gyre__evict(ring, i, control);
-        } else if (!gyre__pos_after(horizon, cursor) && published - cursor >= lag_max) {
-            lag_max = published - cursor;
-            producer->slowest_idx = i;
-        }
     }
-    return published - lag_max;
+    return published - lag.max;
 }
 
 /*
@@ -126,11 +180,10 @@ bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *nee
     if (!gyre__pos_after(*need_pos, producer->fast.limit_pos) ||
         refresh_credit(producer, *need_pos))
         return true;
-    if (producer->slowest_idx == GYRE_NO_INDEX || sync_clock_now_ns() < producer->dead_check_ns)
+    if (sync_clock_now_ns() < producer->dead_check_ns)
         return false;
     producer->dead_check_ns = sync_clock_now_ns() + GYRE_DEAD_CHECK_NS;
-    return gyre__evict_if_dead(&producer->ring, producer->slowest_idx) &&
-           refresh_credit(producer, *need_pos);
+    return gyre__recover_slowest(producer) && refresh_credit(producer, *need_pos);
 }
 
 /* Writes the header of a claimed frame, or withholds it if the frame is the batch's first. */
@@ -265,6 +318,8 @@ void gyre_producer_close(struct gyre_producer *producer)
     }
     for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
         sync_bell_close(&producer->bells[i].bell);
+    for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++)
+        sync_gate_close(&producer->gates[i]);
     free(producer->bells);
     gyre__ring_close(&producer->ring);
     free(producer);

@@ -66,6 +66,7 @@ void gyre__ring_bind(struct gyre_ring *ring)
     if (ctrl != NULL) {
         ring->sleepers = (void *)(ctrl + GYRE_SLEEPERS_OFF);
         ring->room = (void *)(ctrl + GYRE_ROOM_OFF);
+        ring->groups = (void *)(ctrl + GYRE_GROUPS_OFF);
         ring->seats = (void *)(ctrl + GYRE_SEATS_OFF);
     }
 }

@@ -17,12 +17,23 @@ static void set_cursor(struct gyre_consumer *consumer, const struct gyre_mark *m
     fast->peek_seq = mark->seq;
     fast->held_pos = mark->pos;
     fast->held_seq = mark->seq;
+    if (consumer->member.is_founding)
+        gyre_store_relaxed_64(&consumer->member.group->next[GYRE_NEXT_TAG],
+                              mark->seq << GYRE_GROUP_TAG_BITS | GYRE_GROUP_NOBODY);
     gyre_store_release_64(fast->released_pos, mark->pos); /* E2 E5 E6 */
 }
 
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 {
-    return gyre__pos_after(gyre_load_relaxed_64(consumer->fast.horizon_pos), pos); /* E5 E7 */
+    const uint64_t *horizon_pos = &consumer->ring.front->horizon_pos;
+
+    return gyre__pos_after(gyre_load_relaxed_64(horizon_pos), pos); /* E5 E7 */
+}
+
+bool gyre__is_overrun(const struct gyre_consumer *consumer)
+{
+    return consumer->kind != GYRE_RELIABLE &&
+           gyre__is_overwritten(consumer, consumer->fast.held_pos);
 }
 
 /*
@@ -32,7 +43,9 @@ bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
 {
     set_cursor(consumer, mark);
-    if (consumer->seat != NULL) {
+    if (consumer->member.is_founding) {
+        gyre__group_activate(consumer);
+    } else if (consumer->seat != NULL) {
         uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
         (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E5 */
     }
@@ -96,6 +109,24 @@ void gyre__seat_hide(struct gyre_consumer *consumer)
     consumer->fast.mask = 0;
 }
 
+/*
+ * With the lease of a dead consumer's seat.  What a member had claimed is another member's to work
+ * on: then the seat stays.
+ */
+static bool may_be_taken(struct gyre_ring *ring, uint32_t seat_idx)
+{
+    struct gyre_shared_seat *seat = &ring->seats[seat_idx];
+    uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+
+    if (gyre__seat_group(ring, seat) != NULL)
+        gyre__seat_bequeath(ring, seat_idx, control);
+    control = gyre_load_acquire_64(&seat->control); /* E10 */
+    if (gyre__seat_state(control) != GYRE_SEAT_ORPHANED)
+        return true;
+    sync_lease_drop(ring->site, SYNC_ROLE_SEAT(seat_idx));
+    return false;
+}
+
 /* Free seats first, then those whose holders died. */
 static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_error *error)
 {
@@ -116,6 +147,8 @@ static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_er
                 continue;
             if (status != GYRE_OK)
                 return status;
+            if (!is_free && !may_be_taken(ring, i))
+                continue;
             consumer->seat = seat;
             consumer->seat_idx = i;
             control = gyre_load_acquire_64(&seat->control) >> GYRE_SEAT_GENERATION_SHIFT; /* E10 */
@@ -137,10 +170,36 @@ static void clear_seat(struct gyre_consumer *consumer)
     gyre_store_relaxed_32(&seat->is_registered, sync_barrier_register());
     gyre_store_relaxed_32(&seat->needs_fence, 0);
     gyre_store_relaxed_32(&seat->is_pollable, 0);
+    gyre_store_relaxed_32(&seat->group, 0);
+    gyre_store_relaxed_32(&seat->wakes_by_bell, 0);
+    gyre_store_relaxed_64(&seat->claim, GYRE_CLAIM_NONE);
+    for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++) { /* of groups that an earlier holder was in */
+        struct gyre_shared_group *group = &consumer->ring.groups[i];
+        uint64_t                  bit = gyre__seat_bit(consumer->seat_idx);
+        uint32_t                  word = consumer->seat_idx / 64;
+        if ((gyre_load_relaxed_64(&group->members[word]) & bit) != 0)
+            gyre_and_64(&group->members[word], ~bit); /* E10 */
+        if ((gyre_load_relaxed_64(&group->asleep[word]) & bit) != 0)
+            gyre_and_64(&group->asleep[word], ~bit); /* E16 */
+    }
     gyre_store_relaxed_32(&seat->pid, sync_host_process_id());
     gyre_store_relaxed_64(&seat->lost_count, 0);
     gyre_store_relaxed_64(&seat->sleep_count, 0);
     gyre_store_relaxed_64(&seat->missed_count, 0);
+}
+
+enum gyre_status gyre__seat_check_start(struct gyre_consumer               *consumer,
+                                        const struct gyre_consumer_options *options,
+                                        struct gyre_error                  *error)
+{
+    uint64_t seq = consumer->fast.peek_seq;
+
+    if (options->start != GYRE_START_SEQ || options->start_seq == seq)
+        return GYRE_OK;
+    if (options->start_seq > seq)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
+    consumer->gap_pending = seq - options->start_seq;
+    return GYRE_OK;
 }
 
 enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
@@ -170,14 +229,15 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     } else {
         fast->room_pos = &consumer->own_header; /* zero: a tap frees nobody's room */
     }
+    if (options->group != NULL)
+        return gyre__group_join(consumer, options, error);
     if (!gyre__seat_go_to(consumer, options->start, options->start_seq))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
-    if (options->start == GYRE_START_SEQ && fast->peek_seq != options->start_seq) {
-        if (options->start_seq > fast->peek_seq)
-            return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
-        consumer->gap_pending = fast->peek_seq - options->start_seq;
+    status = gyre__seat_check_start(consumer, options, error);
+    if (status != GYRE_OK)
+        return status;
+    if (consumer->gap_pending != 0)
         gyre__seat_hide(consumer); /* gyre_wait tells the gap before gyre_peek shows a message */
-    }
     consumer->burst_pos = fast->peek_pos;
     if (consumer->seat != NULL)
         gyre__ring_room(ring); /* the producer may wait for consumers */
@@ -189,6 +249,11 @@ void gyre__seat_leave(struct gyre_consumer *consumer)
     struct gyre_shared_seat *seat = consumer->seat;
     uint64_t                 freed = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
 
+    if (consumer->member.group != NULL) {
+        gyre__group_leave(consumer);
+        gyre__ring_room(&consumer->ring); /* the producer may wait for what we held */
+        return;
+    }
     gyre_store_release_64(&seat->control, freed); /* E10 */
     gyre__say_awake(consumer);
     sync_lease_drop(consumer->ring.site, SYNC_ROLE_SEAT(consumer->seat_idx));

@@ -70,21 +70,34 @@ static void ring_if_blocked(struct gyre_consumer *consumer)
         gyre__ring_room(&consumer->ring);
 }
 
+/* A consumer's bit in the sleepers word: its seat's, or its group's. */
+static uint64_t own_bit(const struct gyre_consumer *consumer)
+{
+    return consumer->member.group != NULL ? gyre__group_bit(consumer->member.group_idx)
+                                          : gyre__sleeper_bit(consumer->seat_idx);
+}
+
 /*
  * Without a barrier each saying is a race anew, won all but always; so a longer slice goes on with
  * what was said before the first, which the producer has had all that time to see.
  */
 void gyre__say_asleep(struct gyre_consumer *consumer)
 {
-    uint64_t *mask = &consumer->ring.sleepers->mask;
-    uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
+    struct gyre_member *member = &consumer->member;
+    uint64_t           *mask = &consumer->ring.sleepers->mask;
+    uint64_t            bit = own_bit(consumer);
 
     if (consumer->is_slicing && (gyre_load_relaxed_64(mask) & bit) != 0) /* E3 */
         return;
     consumer->is_slicing = false;
     consumer->slice_idx = 0;
     sync_bell_clear(&consumer->bell);
-    gyre_or_64(mask, bit); /* E3 */
+    if (member->group != NULL) {
+        gyre_store_relaxed_32(&consumer->seat->wakes_by_bell, !member->is_at_gate);
+        gyre_or_64(&member->group->asleep[consumer->seat_idx / 64], /* E16 */
+                   gyre__seat_bit(consumer->seat_idx));
+    }
+    gyre_or_64(mask, bit); /* E3 E16 */
     ring_if_blocked(consumer);
 }
 
@@ -108,12 +121,16 @@ void gyre__end_slices(struct gyre_consumer *consumer)
  */
 void gyre__say_awake(struct gyre_consumer *consumer)
 {
-    uint64_t *mask = &consumer->ring.sleepers->mask;
-    uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
+    struct gyre_member *member = &consumer->member;
+    uint64_t           *mask = &consumer->ring.sleepers->mask;
+    uint64_t            bit = own_bit(consumer);
 
     consumer->is_slicing = false;
-    if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
-        (gyre_load_relaxed_64(mask) & bit) != 0)
+    if (member->group != NULL) /* the group's bit stays: others may sleep */
+        gyre_and_64(&member->group->asleep[consumer->seat_idx / 64], /* E16 */
+                    ~gyre__seat_bit(consumer->seat_idx));
+    else if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
+             (gyre_load_relaxed_64(mask) & bit) != 0)
         gyre_and_64(mask, ~bit); /* E3 */
 }
 
@@ -146,6 +163,8 @@ static bool is_at_end(const struct gyre_consumer *consumer)
 {
     const struct gyre_shared_front *front = consumer->ring.front;
 
+    if (consumer->member.group != NULL)
+        return gyre__member_is_at_end(consumer);
     return gyre_load_acquire_32(&front->state) == GYRE_RING_CLOSED && /* E9 */
            gyre_load_relaxed_64(&front->final_pos) == consumer->fast.peek_pos;
 }
@@ -157,12 +176,22 @@ bool gyre__must_look(const struct gyre_consumer *consumer)
            gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */
            is_at_end(consumer) ||
            /* A lap behind, the next header may be a payload's zero. */
-           (consumer->fast.is_lossy && gyre__is_overwritten(consumer, consumer->fast.held_pos));
+           (consumer->member.group == NULL && gyre__is_overrun(consumer));
 }
 
 void gyre__count_sleep(struct gyre_consumer *consumer)
 {
     add_one(&consumer->seat->sleep_count);
+}
+
+static enum sync_wake wait_for_ring(struct gyre_consumer *consumer, uint32_t peer, uint64_t until)
+{
+    struct gyre_member *member = &consumer->member;
+    struct sync_site   *site = consumer->ring.site;
+
+    if (member->group != NULL && member->is_at_gate)
+        return sync_gate_wait(&member->gate, &consumer->bell, site, peer, until);
+    return sync_bell_wait(&consumer->bell, site, peer, until);
 }
 
 /* True if the producer has seen that we sleep, and rings. */
@@ -172,9 +201,9 @@ static bool is_being_rung(struct gyre_consumer *consumer)
 
     gyre__let_settle();
     mask = gyre_load_relaxed_64(&consumer->ring.sleepers->mask); /* E3 */
-    return (mask & gyre__sleeper_bit(consumer->seat_idx)) == 0 &&
-           sync_bell_wait(&consumer->bell, consumer->ring.site, SYNC_ROLE_NONE,
-                          sync_clock_now_ns() + RING_GRACE_NS) == SYNC_RUNG;
+    return ((mask & own_bit(consumer)) == 0 || consumer->member.group != NULL) &&
+           wait_for_ring(consumer, SYNC_ROLE_NONE, sync_clock_now_ns() + RING_GRACE_NS) ==
+               SYNC_RUNG;
 }
 
 /* A message that comes in the very moment in which the slice ends is not a missed one. */
@@ -208,7 +237,7 @@ static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
     if (!gyre__must_look(consumer)) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         gyre__count_sleep(consumer);
-        woken = sync_bell_wait(&consumer->bell, consumer->ring.site, peer, until);
+        woken = wait_for_ring(consumer, peer, until);
         if (woken == SYNC_TIMED_OUT)
             gyre__count_missed(consumer);
     }
@@ -247,8 +276,11 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 
     do {
         for (uint32_t look = 0; look < 32; look++) {
-            if (gyre__is_ready(consumer))
-                return gyre__consumer_poll(consumer);
+            if (gyre__is_ready(consumer)) {
+                enum gyre_status status = gyre__consumer_poll(consumer);
+                if (status != GYRE_TIMEOUT) /* another member was quicker */
+                    return status;
+            }
             for (uint32_t i = 0; i < pauses; i++)
                 gyre_pause();
             if (pauses < GYRE_PAUSES_MAX)
@@ -273,6 +305,9 @@ static void stay_behind(struct gyre_consumer *consumer)
     uint64_t burst_size = consumer->fast.peek_pos - consumer->burst_pos;
     uint64_t limit_size = gyre__sooner(consumer->ring.geometry.capacity / 8, BURST_SIZE_MAX);
     uint64_t pauses = gyre__sooner(burst_size, limit_size) / BURST_SIZE_PER_PAUSE;
+
+    if (consumer->member.group != NULL)
+        return; /* what it reads is not in one piece */
 
     consumer->burst_pos = consumer->fast.peek_pos;
     for (uint64_t i = 0; i < pauses; i++)
@@ -308,6 +343,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
     uint64_t         now;
 
     consumer->slice_idx = 0;
+    consumer->member.is_at_gate = true;
     if (consumer->wait == GYRE_WAIT_SPIN)
         spin_ns = GYRE_PEER_CHECK_NS;
     if (consumer->wait == GYRE_WAIT_SPIN_THEN_SLEEP && status == GYRE_TIMEOUT && deadline_ns != 0)
@@ -336,6 +372,8 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
 void gyre_consumer_interrupt(struct gyre_consumer *consumer)
 {
     (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
-    if (consumer->bell.word != NULL)
+    if (consumer->member.gate.word != NULL)
+        sync_gate_ring_bell(&consumer->member.gate, &consumer->bell);
+    else if (consumer->bell.word != NULL)
         sync_bell_ring(&consumer->bell);
 }

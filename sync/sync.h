@@ -53,6 +53,12 @@ void sync_site_close(struct sync_site *site);
 enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error);
 void             sync_site_unlock(struct sync_site *site);
 
+/*
+ * The same for one who is attached, whether or not the ring still has its name.  False: it cannot
+ * be had, or, if `is_waiting` is false, somebody else has it.
+ */
+bool sync_site_hold(struct sync_site *site, bool is_waiting);
+
 /* Tells the ring's identity, from which Windows makes the names of all objects but DATA. */
 enum gyre_status sync_site_identify(struct sync_site *site, const uint64_t ring_id[2],
                                     struct gyre_error *error);
@@ -214,6 +220,36 @@ intptr_t         sync_bell_handle(struct sync_bell *bell);
 enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t count,
                                    uint64_t deadline_ns);
 uint32_t       sync_bell_many_limit(void);
+
+/*
+ * gate: a counting wake-up for a group: each permit lets one waiter through, whoever it is.
+ */
+struct sync_gate {
+    uint32_t *word; /* in shared memory, zero at first; Linux counts there */
+    void     *os;   /* Windows: the semaphore */
+};
+#define SYNC_GATE_PERMITS_MAX 255u
+
+/* The site is identified.  `which` names the gate on Windows.  NO_MEMORY, DENIED, SYSTEM. */
+enum gyre_status sync_gate_open(struct sync_site *site, uint32_t which, uint32_t *word,
+                                struct sync_gate *gate, struct gyre_error *error);
+void             sync_gate_close(struct sync_gate *gate);
+
+/* Adds permits; more than SYNC_GATE_PERMITS_MAX are not kept.  One system call. */
+void sync_gate_post(struct sync_gate *gate, uint32_t count);
+
+/* How many permits nobody has taken yet. */
+uint32_t sync_gate_permits(struct sync_gate *gate);
+
+/*
+ * Sleeps until it has taken a permit, its own bell is rung, the deadline, or a death, as
+ * sync_bell_wait does.  SYNC_RUNG perhaps for no reason.
+ */
+enum sync_wake sync_gate_wait(struct sync_gate *gate, struct sync_bell *bell,
+                              struct sync_site *site, uint32_t peer_role, uint64_t deadline_ns);
+
+/* Rings the bell of one who may wait at a gate.  From signal handlers too. */
+void sync_gate_ring_bell(struct sync_gate *gate, struct sync_bell *bell);
 
 /*
  * barrier: makes every running thread of every registered process execute a full fence.

@@ -19,6 +19,14 @@
 #define GYRE_ATOMIC_BUILTIN 1
 #endif
 
+/*
+ * gyre_compare_exchange_pair: two neighbouring words, aligned to 16 bytes, at once; nonzero if it
+ * replaced them.  A full fence.  Not there on 32-bit machines.
+ */
+#if defined(__x86_64__) || defined(__aarch64__)
+#define GYRE_HAS_PAIRS 1
+#endif
+
 #ifdef GYRE_ATOMIC_BUILTIN
 
 #define GYRE_ATOMIC_VERBS(bits)                                                                    \
@@ -54,6 +62,12 @@ static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expecte
     return expected;
 }
 
+static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired)
+{
+    __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return expected;
+}
+
 /* Sets or clears bits.  A full fence. */
 static inline void gyre_or_64(uint64_t *word, uint64_t bits)
 {
@@ -71,6 +85,25 @@ static inline void gyre_and_64(uint64_t *word, uint64_t bits)
 #if __has_feature(thread_sanitizer)
 #define GYRE_UNDER_TSAN 1
 #endif
+#endif
+
+#ifdef GYRE_HAS_PAIRS
+#if defined(__x86_64__)
+__attribute__((target("cx16")))
+#endif
+static inline int
+gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2], const uint64_t desired[2])
+{
+    __extension__ typedef unsigned __int128 both;
+    both                                    was = (both)expected[1] << 64 | expected[0];
+    both                                    next = (both)desired[1] << 64 | desired[0];
+#ifdef GYRE_UNDER_TSAN
+    return __atomic_compare_exchange_n((both *)(void *)pair, &was, next, 0, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+#else
+    return __sync_bool_compare_and_swap((both *)(void *)pair, was, next);
+#endif
+}
 #endif
 
 static inline void gyre_fence_acquire(void)
@@ -168,6 +201,15 @@ static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expecte
     return was;
 }
 
+static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired)
+{
+    uint32_t was;
+    gyre_fence_after_atomic();
+    (void)ck_pr_cas_32_value(word, expected, desired, &was);
+    gyre_fence_after_atomic();
+    return was;
+}
+
 /* Sets or clears bits.  A full fence. */
 static inline void gyre_or_64(uint64_t *word, uint64_t bits)
 {
@@ -180,6 +222,20 @@ static inline void gyre_and_64(uint64_t *word, uint64_t bits)
     ck_pr_and_64(word, bits);
     gyre_fence_after_atomic();
 }
+
+#ifdef GYRE_HAS_PAIRS
+static inline int gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2],
+                                             const uint64_t desired[2])
+{
+    uint64_t was[2] = {expected[0], expected[1]};
+    uint64_t next[2] = {desired[0], desired[1]};
+    int      is_done;
+    gyre_fence_after_atomic();
+    is_done = ck_pr_cas_64_2(pair, was, next);
+    gyre_fence_after_atomic();
+    return is_done;
+}
+#endif
 
 static inline void gyre_pause(void)
 {

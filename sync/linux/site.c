@@ -219,6 +219,13 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
     }
 }
 
+bool sync_site_hold(struct sync_site *site, bool is_waiting)
+{
+    int command = is_waiting ? F_OFD_SETLKW : F_OFD_SETLK;
+
+    return site_lock_byte(site->lock_fd, command, F_WRLCK, SITE_BYTE_ADMIN) == 0;
+}
+
 void sync_site_unlock(struct sync_site *site)
 {
     (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ADMIN);

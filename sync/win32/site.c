@@ -118,6 +118,14 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
     return GYRE_OK;
 }
 
+bool sync_site_hold(struct sync_site *site, bool is_waiting)
+{
+    DWORD woken = sync_calls.WaitForSingleObject(site->init_mutex, is_waiting ? INFINITE : 0);
+
+    site->is_locked = woken == WAIT_OBJECT_0 || woken == WAIT_ABANDONED;
+    return site->is_locked;
+}
+
 /* In the thread that locked. */
 void sync_site_unlock(struct sync_site *site)
 {

@@ -13,6 +13,7 @@
  *      Local\Gyre.ID!producer.held  exists while the holder's process does; see lease.c
  *      Local\Gyre.ID!seat.N.held
  *      Local\Gyre.ID!bell.N         the event of a bell
+ *      Local\Gyre.ID!gate.N         the semaphore of a group
  */
 #ifndef GYRE_SYNC_WIN32_SITE_H
 #define GYRE_SYNC_WIN32_SITE_H
@@ -79,6 +80,10 @@ HANDLE sync_lease_peer(struct sync_site *site, uint32_t role, DWORD *os_code);
  * role's mutex, so that no new holder is meant.
  */
 bool sync_lease_is_over(const struct sync_site *site, uint32_t role);
+
+/* bell.c: waits for one or two objects (bells[1] may be NULL), and for the peer's death. */
+enum sync_wake sync_object_wait(struct sync_site *site, const HANDLE bells[2], uint32_t peer_role,
+                                uint64_t deadline_ns);
 
 /* clock.c: milliseconds to the deadline, rounded up; INFINITE for UINT64_MAX, else at most 2^31. */
 DWORD sync_clock_ms_until(uint64_t deadline_ns);

@@ -132,18 +132,29 @@ SCENARIO(layout, ring_options_outside_their_range_are_named)
 
 SCENARIO(layout, consumer_options_outside_their_range_are_named)
 {
+    enum { SIZE = sizeof(struct gyre_consumer_options) };
     static const struct {
         struct gyre_consumer_options options;
         const char                  *field;
     } cases[] = {
-        {{sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0}, NULL},
-        {{sizeof(struct gyre_consumer_options), 2, 2, 1, UINT64_MAX, 2, UINT32_MAX, UINT64_MAX},
-         NULL},
-        {{sizeof(struct gyre_consumer_options), 3, 0, 0, 0, 0, 0, 0}, "kind"},
-        {{sizeof(struct gyre_consumer_options), 0, 3, 0, 0, 0, 0, 0}, "start"},
-        {{sizeof(struct gyre_consumer_options), 0, 0, 2, 0, 0, 0, 0}, "on_gap"},
-        {{sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 3, 0, 0}, "wait"},
-        {{2, 0, 0, 0, 0, 0, 0, 0}, "size"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0}, NULL},
+        {{SIZE, 2, 2, 1, UINT64_MAX, 2, UINT32_MAX, UINT64_MAX, NULL, 0, 0}, NULL},
+        {{SIZE, 3, 0, 0, 0, 0, 0, 0, NULL, 0, 0}, "kind"},
+        {{SIZE, 0, 3, 0, 0, 0, 0, 0, NULL, 0, 0}, "start"},
+        {{SIZE, 0, 0, 2, 0, 0, 0, 0, NULL, 0, 0}, "on_gap"},
+        {{SIZE, 0, 0, 0, 0, 3, 0, 0, NULL, 0, 0}, "wait"},
+        {{2, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0}, "size"},
+#ifdef GYRE_HAS_PAIRS
+        {{SIZE, 1, 0, 0, 0, 0, 0, 0, "g", GYRE_GROUP_KEEP, UINT32_MAX}, NULL},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, "a-name-of-thirty-one-characters", 0, 0}, NULL},
+#endif
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, "a-name-of-thirty-two-characters.", 0, 0}, "group"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, "", 0, 0}, "group"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, "with/slash", 0, 0}, "group"},
+        {{SIZE, 2, 0, 0, 0, 0, 0, 0, "g", 0, 0}, "kind"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, "g", 2, 0}, "group_flags"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 1, 0}, "group_flags"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 1}, "claim_count"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -214,7 +225,7 @@ SCENARIO(layout, the_largest_message_is_half_the_capacity_less_8_bytes_and_at_mo
     CHECK_EQ(gyre__max_size(UINT64_C(1) << 31), (1u << 30) - 8);
     CHECK_EQ(gyre__max_size(UINT64_C(1) << 40), (1u << 30) - 8);
     CHECK_EQ(gyre__data_size(4096), 8192);
-    CHECK_EQ(gyre__ctrl_size(255), 4096 + 255 * 128);
+    CHECK_EQ(gyre__ctrl_size(255), 12288 + 255 * 128);
 }
 
 /* --- the judge of DATA and CTRL --------------------------------------------------------------- */
