@@ -206,10 +206,24 @@ static bool is_being_rung(struct gyre_consumer *consumer)
                SYNC_RUNG;
 }
 
-/* A message that comes in the very moment in which the slice ends is not a missed one. */
+/* Where the message lies that would end a sleep: for a member, one that nobody has claimed. */
+static uint64_t awaited_pos(const struct gyre_consumer *consumer)
+{
+    const struct gyre_shared_group *group = consumer->member.group;
+
+    return group == NULL ? consumer->fast.peek_pos
+                         : gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
+}
+
+/*
+ * A message that comes in the very moment in which the slice ends is not a missed one; nor is one
+ * that another member is woken for.
+ */
 void gyre__count_missed(struct gyre_consumer *consumer)
 {
-    if (gyre__is_ready(consumer) && !is_being_rung(consumer))
+    uint64_t pos = awaited_pos(consumer);
+
+    if (gyre__is_ready(consumer) && !is_being_rung(consumer) && awaited_pos(consumer) == pos)
         add_one(&consumer->seat->missed_count);
 }
 

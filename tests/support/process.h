@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROCESS_SCRATCH_SIZE (1u << 20)
+#define PROCESS_SCRATCH_SIZE (16u << 20)
 #define PROCESS_PATIENCE_NS UINT64_C(30000000000)
 
 /* What process_wait returns besides exit codes. */

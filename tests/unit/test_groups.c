@@ -1,6 +1,6 @@
 /*
  * test_groups.c - work-sharing groups: who gets what, what becomes of a member's claim, how a group
- * begins and ends, and what it tells.  All in one process; deaths are in process/test_groups.c.
+ * begins and ends, and what it tells.  All in one process; deaths are in process/test_members.c.
  */
 #include <string.h>
 
