@@ -2,8 +2,8 @@
  * stepper.h - stops a process of this program before any instruction of a stretch of its code.
  *
  * The stretch lies between two marks.  A survey runs once through it, one instruction at a time,
- * and remembers the path; later runs get to their instruction by a breakpoint at the nearest place
- * before it that the path passes once, and step from there.  All of them are forks of one process,
+ * and remembers the path; later runs get to their instruction by a breakpoint at a place
+ * shortly before it, and step from there.  All of them are forks of one process,
  * so the same code lies at the same addresses.  Linux on x86-64 alone; knows nothing of rings.
  */
 #ifndef GYRE_TESTS_STEPPER_H
@@ -24,7 +24,8 @@
 
 struct stepper_path {
     uint64_t *places;    /* the address of each instruction, in the order of their execution */
-    uint32_t *waypoints; /* for each the last one not behind it to which a breakpoint leads */
+    uint32_t *passings;  /* how often the path has been at that place, this time included */
+    uint32_t *waypoints; /* for each the one not behind it to which a breakpoint leads */
     uint32_t  count;
     uint32_t  capacity;
 };
@@ -35,7 +36,7 @@ bool stepper_is_allowed(void);
 /* In the new process, before its first mark. */
 void stepper_offer(void);
 
-/* Runs a process from its first mark to its second one.  False: it ended before, or it is endless. */
+/* Runs a process from its first mark to its second one.  False: it ended, or it is endless. */
 bool stepper_survey(struct process *process, struct stepper_path *path);
 
 /* Forgets the path. */
@@ -48,7 +49,7 @@ enum stepper_stop {
     STEPPER_ENDED      /* it is no more */
 };
 
-/* Runs a process from its first mark to its `step`-th instruction, which is still to be executed. */
+/* Runs a process from its first mark to its `step`-th instruction, which is yet to be executed. */
 enum stepper_stop stepper_go(struct process *process, const struct stepper_path *path,
                              uint32_t step);
 

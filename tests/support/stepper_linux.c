@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PATH_MAX_COUNT 2000000u
+#define PASSING_COST 3u /* of a breakpoint's passing, in steps */
 #define RIP_OFF offsetof(struct user_regs_struct, rip)
 
 /* This program's own code: breakpoints are set nowhere else. */
@@ -113,14 +114,12 @@ static int compare_places(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* A place is a waypoint at its first passing: there a breakpoint stops the process. */
-static bool find_waypoints(struct stepper_path *path)
+static bool count_passings(struct stepper_path *path)
 {
     uint32_t *order = malloc(path->count * sizeof(*order));
-    uint32_t  last = 0;
 
-    path->waypoints = calloc(path->count, sizeof(*path->waypoints));
-    if (order == NULL || path->waypoints == NULL) {
+    path->passings = malloc(path->count * sizeof(*path->passings));
+    if (order == NULL || path->passings == NULL) {
         free(order);
         return false;
     }
@@ -129,16 +128,30 @@ static bool find_waypoints(struct stepper_path *path)
     sorted_path = path;
     qsort(order, path->count, sizeof(*order), compare_places);
     for (uint32_t i = 0; i < path->count; i++) {
-        uint64_t place = path->places[order[i]];
-        bool     is_first = i == 0 || path->places[order[i - 1]] != place;
-        if (is_first && place >= (uintptr_t)&__executable_start && place < (uintptr_t)&etext)
-            path->waypoints[order[i]] = order[i];
+        bool is_again = i > 0 && path->places[order[i - 1]] == path->places[order[i]];
+        path->passings[order[i]] = is_again ? path->passings[order[i - 1]] + 1 : 1;
     }
     free(order);
+    return true;
+}
+
+/* The quickest way to each instruction: a breakpoint at a place of ours, and steps. */
+static bool find_waypoints(struct stepper_path *path)
+{
+    uint32_t cost = 0, last = 0;
+
+    path->waypoints = malloc(path->count * sizeof(*path->waypoints));
+    if (path->waypoints == NULL || !count_passings(path))
+        return false;
     for (uint32_t i = 0; i < path->count; i++) {
-        if (path->waypoints[i] != 0)
+        uint64_t place = path->places[i];
+        bool     is_ours = place >= (uintptr_t)&__executable_start && place < (uintptr_t)&etext;
+        if (is_ours && path->passings[i] <= cost / PASSING_COST) {
+            cost = path->passings[i] * PASSING_COST;
             last = i;
+        }
         path->waypoints[i] = last;
+        cost++;
     }
     return true;
 }
@@ -161,14 +174,16 @@ bool stepper_survey(struct process *process, struct stepper_path *path)
 void stepper_free(struct stepper_path *path)
 {
     free(path->places);
+    free(path->passings);
     free(path->waypoints);
     path->places = NULL;
+    path->passings = NULL;
     path->waypoints = NULL;
     path->count = 0;
     path->capacity = 0;
 }
 
-/* Runs to the first passing of a place.  False: it never came there. */
+/* Runs to the next passing of a place where it does not stand now.  False: it never came there. */
 static bool run_to(struct process *process, uint64_t place)
 {
     long word, broken;
@@ -187,6 +202,14 @@ static bool run_to(struct process *process, uint64_t place)
     return is_there;
 }
 
+static bool run_to_passing(struct process *process, uint64_t place, uint32_t passings)
+{
+    for (uint32_t i = 0; i < passings; i++)
+        if ((i > 0 && !step_once(process)) || !run_to(process, place))
+            return false;
+    return true;
+}
+
 enum stepper_stop stepper_go(struct process *process, const struct stepper_path *path,
                              uint32_t step)
 {
@@ -199,7 +222,7 @@ enum stepper_stop stepper_go(struct process *process, const struct stepper_path 
             return STEPPER_ENDED;
         return STEPPER_OVER;
     }
-    if (at != 0 && !run_to(process, path->places[at]))
+    if (at != 0 && !run_to_passing(process, path->places[at], path->passings[at]))
         return process->is_running ? STEPPER_OVER : STEPPER_ENDED;
     for (; at < step; at++) {
         if (!step_once(process))
