@@ -35,6 +35,7 @@
 #define SALT_COUNT 65536u
 #define RECOVERY_NS (150 * NS_PER_MS) /* of 99 in 100 */
 #define EVERY_INSTRUCTION UINT32_MAX
+#define JOINED_STEPS_MAX 251u
 #define LONG_LIMIT_S 7000u
 
 /* --- the messages ----------------------------------------------------------------------------- */
@@ -161,7 +162,8 @@ struct witnesses {
     struct gyre_producer *producer;
     struct gyre_consumer *reliable;
     struct gyre_consumer *tap;
-    struct gyre_consumer *lossy; /* holds the oldest message while another process dies */
+    struct gyre_consumer *joiner; /* came while the dying one was about it, and reads late */
+    struct gyre_consumer *lossy;  /* holds the oldest message while another process dies */
     const void           *held;
     uint32_t              held_size;
     uint64_t              held_copy[WORDS_MAX];
@@ -173,6 +175,7 @@ struct operation {
     uint32_t kills;         /* so many without GYRE_LONG; or EVERY_INSTRUCTION */
     uint32_t long_stride;   /* with GYRE_LONG; 0 is 1 */
     uint32_t message_count; /* what it publishes */
+    bool     is_joined;     /* somebody joins in the middle; it goes on a little, and dies */
     bool     wakes;         /* somebody sleeps */
     bool     wraps;         /* it begins at the end of a lap */
     bool     heirs_die;     /* so that the next producer takes over from a dead one */
@@ -516,6 +519,11 @@ static enum stepper_stop live_until(struct stepper_path *path, uint32_t step)
         stop = stepper_survey(&process, path) ? STEPPER_OVER : STEPPER_ENDED;
     else
         stop = stepper_go(&process, path, step);
+    if (operation->is_joined && stop != STEPPER_ENDED) {
+        witness.joiner = open_consumer(GYRE_RELIABLE);
+        if (stop != STEPPER_OVER)
+            (void)stepper_step(&process, round_number * 7 % JOINED_STEPS_MAX);
+    }
     killed_ns = gyre_now_ns();
     EXPECT(stop != STEPPER_ENDED, "round %u: it died by itself", round_number);
     process_kill(&process);
@@ -653,7 +661,10 @@ static void take_or_blame(struct process *heir)
     enum gyre_status status;
 
     do {
-        status = take_one(witness.reliable, false, gyre_now_ns() + 100 * NS_PER_MS);
+        uint64_t patience_ns = witness.joiner != NULL ? 2 * NS_PER_MS : 100 * NS_PER_MS;
+        status = take_one(witness.reliable, false, gyre_now_ns() + patience_ns);
+        if (status == GYRE_TIMEOUT && witness.joiner != NULL)
+            (void)take_all(witness.joiner, false, false); /* it holds the next producer back */
         if (status == GYRE_TIMEOUT || status == GYRE_CLOSED) {
             int code = process_wait(heir, 0);
             EXPECT(code == PROCESS_LATE || code == 0, "round %u: its heir ended with %d",
@@ -702,6 +713,12 @@ static uint64_t go_on_writing(void)
             recovered_ns = gyre_now_ns();
     }
     await_heir(&heir);
+    if (witness.joiner != NULL) {
+        (void)take_all(witness.joiner, false, false);
+        EXPECT_EQ(gyre_consumer_seq(witness.joiner), stage()->target);
+        gyre_consumer_close(witness.joiner);
+        witness.joiner = NULL;
+    }
     (void)take_all(witness.reliable, false, false);
     (void)take_all(witness.tap, false, true);
     EXPECT_EQ(gyre_consumer_seq(witness.tap), stage()->target);
@@ -853,7 +870,7 @@ static uint64_t round_of_writers(struct tally *tally, uint32_t step)
     bool     is_on_path;
 
     hold_oldest();
-    is_on_path = die_at(tally, step);
+    is_on_path = die_at(tally, step) && !operation->is_joined;
     published = count_published();
     if (is_on_path)
         expect_in_order(tally, step, published);
@@ -978,6 +995,17 @@ static void a_producer_may_die_anywhere_in_a_credit_refresh(void)
     kill_writers(&what);
 }
 
+static void a_joiner_in_the_middle_of_a_refresh_outlives_its_producer(void)
+{
+    static const struct operation what = {.live = publish_and_die,
+                                          .is_near = is_near_refresh,
+                                          .kills = 1000,
+                                          .message_count = 1,
+                                          .is_joined = true};
+
+    kill_writers(&what);
+}
+
 static void a_producer_may_die_anywhere_in_its_close(void)
 {
     static const struct operation what = {.live = close_and_die, .kills = 600};
@@ -1051,6 +1079,7 @@ int main(int argc, char **argv)
         TRIAL(a_producer_may_die_anywhere_in_a_batch),
         TRIAL(a_producer_may_die_anywhere_at_the_end_of_a_lap),
         TRIAL(a_producer_may_die_anywhere_in_a_credit_refresh),
+        TRIAL(a_joiner_in_the_middle_of_a_refresh_outlives_its_producer),
         TRIAL(a_producer_may_die_anywhere_in_its_close),
         TRIAL(a_producer_may_die_anywhere_in_a_takeover),
         TRIAL(a_consumer_may_die_anywhere_in_peek_and_release),

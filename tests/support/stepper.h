@@ -53,7 +53,7 @@ enum stepper_stop {
 enum stepper_stop stepper_go(struct process *process, const struct stepper_path *path,
                              uint32_t step);
 
-/* Lets it run on. */
-void stepper_release(struct process *process);
+/* Executes so many instructions more, or all up to the second mark. */
+enum stepper_stop stepper_step(struct process *process, uint32_t steps);
 
 #endif

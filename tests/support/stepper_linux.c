@@ -210,10 +210,22 @@ static bool run_to_passing(struct process *process, uint64_t place, uint32_t pas
     return true;
 }
 
+enum stepper_stop stepper_step(struct process *process, uint32_t steps)
+{
+    for (uint32_t i = 0; i < steps; i++) {
+        if (!step_once(process))
+            return STEPPER_ENDED;
+        if (is_at_mark(process))
+            return STEPPER_OVER;
+    }
+    return STEPPER_THERE;
+}
+
 enum stepper_stop stepper_go(struct process *process, const struct stepper_path *path,
                              uint32_t step)
 {
-    uint32_t at = step < path->count ? path->waypoints[step] : 0;
+    uint32_t          at = step < path->count ? path->waypoints[step] : 0;
+    enum stepper_stop stop;
 
     if (!go_to_mark(process))
         return STEPPER_ENDED;
@@ -224,18 +236,10 @@ enum stepper_stop stepper_go(struct process *process, const struct stepper_path 
     }
     if (at != 0 && !run_to_passing(process, path->places[at], path->passings[at]))
         return process->is_running ? STEPPER_OVER : STEPPER_ENDED;
-    for (; at < step; at++) {
-        if (!step_once(process))
-            return STEPPER_ENDED;
-        if (is_at_mark(process))
-            return STEPPER_OVER;
-    }
+    stop = stepper_step(process, step - at);
+    if (stop != STEPPER_THERE)
+        return stop;
     return place_of(process) == path->places[step] ? STEPPER_THERE : STEPPER_ELSEWHERE;
-}
-
-void stepper_release(struct process *process)
-{
-    (void)trace(PTRACE_DETACH, process, 0, 0);
 }
 
 #else
