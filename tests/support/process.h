@@ -31,6 +31,9 @@ void *process_scratch_join(const char *argument);
 /* Starts this program with `--role NAME ARGUMENT SCRATCH`.  It dies with its parent. */
 bool process_start(struct process *process, const char *role, uint32_t argument);
 
+/* Linux: a copy of this process, in which it returns true.  It dies with its parent. */
+bool process_fork(struct process *process);
+
 /* Ends it as the system ends a process that has no say in it, and returns when it is gone. */
 void process_kill(struct process *process);
 
