@@ -257,8 +257,8 @@ void gyre__ring_room(struct gyre_ring *ring);
 /* Frees the seat if its holder is dead.  True if it is free now. */
 bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx);
 
-/* Takes the seat from a consumer that broke the rules. */
-void gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
+/* Takes the seat from this occupant.  False: it had lost it already. */
+bool gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
 
 /* Finds the end of what earlier producers published, and continues there. */
 enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_error *error);

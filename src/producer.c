@@ -43,7 +43,7 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
             continue;
         cursor = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 */
         if (gyre__pos_after(cursor, published) || (cursor & producer->fast.align_mask) != 0) {
-            gyre__evict(ring, i, control);
+            (void)gyre__evict(ring, i, control);
         } else if (!gyre__pos_after(horizon, cursor) && published - cursor >= lag_max) {
             lag_max = published - cursor;
             producer->slowest_idx = i;
@@ -99,7 +99,8 @@ static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
         limit = again;
         gyre_store_release_64(&front->horizon_pos, limit - capacity); /* E5 E7 */
     }
-    gyre_store_release_64(&front->granted_pos, limit - capacity); /* E5 */
+    gyre_store_release_64(&front->granted_pos, limit - capacity); /* E5 E7 */
+    gyre_fence_release();                                         /* E7 */
     producer->fast.limit_pos = limit;
     gyre__relax_fence(producer);
     return !gyre__pos_after(need_pos, limit);

@@ -22,7 +22,7 @@ static void set_cursor(struct gyre_consumer *consumer, const struct gyre_mark *m
 
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 {
-    return gyre__pos_after(gyre_load_relaxed_64(consumer->fast.horizon_pos), pos); /* E5 E7 */
+    return gyre__pos_after(gyre_load_relaxed_64(consumer->fast.horizon_pos), pos); /* E7 */
 }
 
 /*
@@ -37,7 +37,8 @@ static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
         (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E5 */
     }
     gyre_fence_full(); /* E5 */
-    return !gyre__is_overwritten(consumer, mark->pos);
+    return !gyre__pos_after(gyre_load_relaxed_64(&consumer->ring.front->horizon_pos), /* E5 */
+                            mark->pos);
 }
 
 /* From where to look for the start: the landmark nearest before it. */
@@ -72,8 +73,8 @@ bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uin
             return true; /* gone already: the oldest, and a gap to be told */
         is_good =
             gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
-        gyre_fence_acquire();                                       /* E7 */
-        horizon = gyre_load_relaxed_64(consumer->fast.horizon_pos); /* E5 E7 */
+        gyre_fence_acquire();                                               /* E7 */
+        horizon = gyre_load_relaxed_64(&consumer->ring.front->horizon_pos); /* E5 E7 */
         if (gyre__pos_after(horizon, consumer->fast.held_pos))
             continue;
         if (!is_good || gyre__pos_after(horizon, mark.pos))
@@ -154,7 +155,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     gyre__seat_show(consumer);
     fast->align_mask = ring->geometry.frame_align - 1;
     fast->is_lossy = consumer->kind != GYRE_RELIABLE;
-    fast->horizon_pos = &ring->front->horizon_pos;
+    fast->horizon_pos = fast->is_lossy ? &ring->front->horizon_pos : &ring->front->granted_pos;
     fast->room_pos = &ring->front->room_pos;
     fast->released_pos = &consumer->own_released_pos;
     if (consumer->kind != GYRE_TAP) {

@@ -157,7 +157,7 @@ bool gyre__must_look(const struct gyre_consumer *consumer)
            gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */
            is_at_end(consumer) ||
            /* A lap behind, the next header may be a payload's zero. */
-           (consumer->fast.is_lossy && gyre__is_overwritten(consumer, consumer->fast.held_pos));
+           gyre__is_overwritten(consumer, consumer->fast.held_pos);
 }
 
 void gyre__count_sleep(struct gyre_consumer *consumer)

@@ -80,6 +80,13 @@ static inline void gyre_fence_acquire(void)
 #endif
 }
 
+static inline void gyre_fence_release(void)
+{
+#ifndef GYRE_UNDER_TSAN
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
 static inline void gyre_fence_full(void)
 {
     uint32_t here = 0;
@@ -146,6 +153,11 @@ GYRE_ATOMIC_VERBS(64)
 static inline void gyre_fence_acquire(void)
 {
     ck_pr_fence_acquire();
+}
+
+static inline void gyre_fence_release(void)
+{
+    ck_pr_fence_release();
 }
 
 static inline void gyre_fence_full(void)

@@ -109,7 +109,7 @@ struct gyre_shared_front {
     uint32_t fence_ack;     /* the producer has seen GYRE_SLEEPERS_FENCE and fences */
     uint32_t producer_pid;  /* for people; decides nothing */
     uint32_t zero_a;
-    uint64_t granted_pos; /* E5: the last horizon that the seats have confirmed */
+    uint64_t granted_pos; /* E5 E7: the last horizon that the seats have confirmed */
     uint64_t zero[24];
 };
 

@@ -1,0 +1,121 @@
+/*
+ * test_trust.c - a consumer that breaks the rules, and a producer that does: what the others see.
+ *
+ * The rogue writes what its rights let it write: all of CTRL.  A rogue producer writes DATA.  Each
+ * scenario writes the words of the map by hand, at the moment that hurts most; words that change
+ * while they are read are the fuzz targets' business.
+ */
+#include "handles.h"
+
+#include "internal.h"
+
+#include <gyre/atomic.h>
+
+#define CAPACITY 4096u
+
+/* Moves another consumer's cursor to the end of what is published, as if it had read it all. */
+static void steal_cursor(struct gyre_producer *producer, struct gyre_consumer *victim)
+{
+    victim->seat->released_pos = producer->fast.published_pos;
+}
+
+/* A lap and more, which the producer would not write if it knew where the victim is. */
+static void overrun(struct gyre_producer *producer, struct gyre_consumer *victim)
+{
+    for (uint32_t i = 0; i < 100; i++) {
+        steal_cursor(producer, victim);
+        put(producer, 56);
+    }
+}
+
+SCENARIO(trust, a_reader_whose_cursor_was_moved_is_told_before_it_believes_a_byte)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *victim = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint32_t              size = 0;
+
+    for (uint32_t i = 0; i < 10; i++)
+        put(producer, 56);
+    look(victim, 0, 56);
+    overrun(producer, victim);
+    CHECK_EQ(gyre_release(victim), GYRE_EVICTED);
+    CHECK(gyre_peek(victim, &size) == NULL);
+    CHECK_EQ(gyre_wait(victim, GYRE_FOREVER), GYRE_EVICTED);
+    CHECK_EQ(gyre__seat_state(victim->seat->control), GYRE_SEAT_EVICTED);
+    gyre_consumer_close(victim);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(trust, recv_gives_no_byte_to_a_reader_whose_cursor_was_moved)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *victim = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    unsigned char         buffer[64];
+    uint32_t              size = 77;
+    uint64_t              forged = UINT64_C(0) << 32 | GYRE_FRAME_PUBLISHED | 56;
+
+    put(producer, 56);
+    overrun(producer, victim);
+    /* Payload may lie where the header was; the worst that it can be is a good header. */
+    memcpy(producer->ring.bytes, &forged, sizeof(forged));
+    CHECK_EQ(gyre_recv(victim, buffer, sizeof(buffer), &size, 0), GYRE_EVICTED);
+    CHECK_EQ(size, 77);
+    CHECK_EQ(gyre_recv(victim, buffer, 8, &size, GYRE_FOREVER), GYRE_EVICTED);
+    gyre_consumer_close(victim);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(trust, a_reader_that_lost_its_place_does_not_wait_at_a_zero_for_ever)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *victim = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint64_t              zero = 0;
+
+    put(producer, 56);
+    overrun(producer, victim);
+    memcpy(producer->ring.bytes, &zero, sizeof(zero));
+    CHECK_EQ(gyre_wait(victim, GYRE_FOREVER), GYRE_EVICTED);
+    gyre_consumer_close(victim);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(trust, what_is_held_stays_when_the_cursor_was_moved_to_where_the_reader_is)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *victim = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint32_t              size = 0;
+
+    for (uint32_t i = 0; i < 62; i++) {
+        put(producer, 56);
+        take(victim, i, 56);
+    }
+    put(producer, 56);  /* the last frame but one of the lap */
+    put(producer, 120); /* does not fit: padding, and a message behind it */
+    look(victim, 62, 56);
+    victim->seat->released_pos = victim->fast.peek_pos;
+    CHECK(gyre_peek(victim, &size) != NULL); /* over the padding: no release of its own accord */
+    CHECK_EQ(victim->fast.held_pos, 62u * 64u);
+    gyre_consumer_close(victim);
+    gyre_producer_close(producer);
+}
+
+/* The horizon stands ahead of a joiner for a moment, until the producer has seen the joiner. */
+SCENARIO(trust, an_announced_horizon_that_was_not_confirmed_evicts_nobody)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *joiner = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint64_t              horizon = producer->ring.front->horizon_pos;
+
+    put(producer, 56);
+    look(joiner, 0, 56);
+    producer->ring.front->horizon_pos = 2048;
+    CHECK_EQ(gyre_release(joiner), GYRE_OK);
+    producer->ring.front->horizon_pos = horizon;
+    gyre_consumer_close(joiner);
+    gyre_producer_close(producer);
+}
