@@ -82,6 +82,7 @@ static void describe_ring(const struct gyre_ring *ring, struct gyre_ring_info *i
     info->producer_pid = gyre_load_relaxed_32(&front->producer_pid);
     info->producer_alive = !sync_lease_is_free(ring->site, SYNC_ROLE_PRODUCER);
     info->horizon_pos = gyre_load_relaxed_64(&front->horizon_pos);
+    info->evicted_count = gyre_load_relaxed_64(&front->evicted_count);
 }
 
 enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,

@@ -53,6 +53,12 @@ struct gyre_seat_bell {
     uint64_t         control; /* the occupant for whom it was opened */
 };
 
+/* The last cursor of a seat's occupant that was believed: the next one is not before it. */
+struct gyre_seat_seen {
+    uint64_t control;
+    uint64_t pos;
+};
+
 struct gyre_producer {
     struct gyre_fast_producer fast;
     struct gyre_ring          ring;
@@ -63,6 +69,7 @@ struct gyre_producer {
     uint32_t                  wait;
     uint32_t                  spin_ns;
     struct gyre_seat_bell    *bells; /* one a seat, opened when first rung */
+    struct gyre_seat_seen    *seen;  /* one a seat */
 };
 
 struct gyre_consumer {

@@ -23,10 +23,29 @@ static struct gyre_mark published_mark(const struct gyre_producer *producer)
     return mark;
 }
 
+/* A cursor beyond what is published, off the grid or before the last one is none. */
+static bool cursor_is_good(const struct gyre_producer *producer, const struct gyre_seat_seen *here,
+                           const struct gyre_seat_seen *last)
+{
+    if (gyre__pos_after(here->pos, producer->fast.published_pos) ||
+        (here->pos & producer->fast.align_mask) != 0)
+        return false;
+    return here->control != last->control || !gyre__pos_after(last->pos, here->pos);
+}
+
+/* Whoever broke the rules loses its seat, and everybody can see that it happened. */
+static void punish(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
+{
+    uint64_t *count = &ring->front->evicted_count;
+
+    if (gyre__evict(ring, seat_idx, control))
+        gyre_store_relaxed_64(count, gyre_load_relaxed_64(count) + 1);
+}
+
 /*
- * The smallest cursor of the reliable consumers, or `published` if there is none.  A cursor beyond
- * what is published or off the grid is not one: that consumer loses its seat.  A cursor before the
- * horizon is a joiner's that chose too late and will choose again (E5).
+ * The smallest cursor of the reliable consumers, or `published` if there is none.  A cursor before
+ * the horizon is a joiner's that chose too late and will choose again (E5); of an occupant that was
+ * believed before it is a step back.
  */
 static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t published, uint64_t horizon)
 {
@@ -36,16 +55,18 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
     producer->slowest_idx = GYRE_NO_INDEX;
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         struct gyre_shared_seat *seat = &ring->seats[i];
-        uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
-        uint64_t                 cursor;
-        if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE ||
-            gyre__seat_kind(control) != GYRE_RELIABLE)
+        struct gyre_seat_seen    here = {gyre_load_acquire_64(&seat->control), 0}; /* E10 */
+        if (gyre__seat_state(here.control) != GYRE_SEAT_ACTIVE ||
+            gyre__seat_kind(here.control) != GYRE_RELIABLE)
             continue;
-        cursor = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 */
-        if (gyre__pos_after(cursor, published) || (cursor & producer->fast.align_mask) != 0) {
-            (void)gyre__evict(ring, i, control);
-        } else if (!gyre__pos_after(horizon, cursor) && published - cursor >= lag_max) {
-            lag_max = published - cursor;
+        here.pos = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 */
+        if (!cursor_is_good(producer, &here, &producer->seen[i])) {
+            punish(ring, i, here.control);
+        } else if (!gyre__pos_after(horizon, here.pos)) {
+            producer->seen[i] = here;
+            if (published - here.pos < lag_max)
+                continue;
+            lag_max = published - here.pos;
             producer->slowest_idx = i;
         }
     }
@@ -231,9 +252,12 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
     status = gyre__ring_obtain(&made->ring, name, &checked, error);
     if (status == GYRE_OK) {
         made->bells = calloc(made->ring.geometry.seat_count, sizeof(*made->bells));
-        status = made->bells == NULL ? sync_fail(error, GYRE_NO_MEMORY, 0, "calloc")
-                                     : gyre__take_over(made, error);
+        made->seen = calloc(made->ring.geometry.seat_count, sizeof(*made->seen));
+        status = made->bells == NULL || made->seen == NULL
+                     ? sync_fail(error, GYRE_NO_MEMORY, 0, "calloc")
+                     : gyre__take_over(made, error);
         if (status != GYRE_OK) {
+            free(made->seen);
             free(made->bells);
             gyre__ring_close(&made->ring);
         }
@@ -266,6 +290,7 @@ void gyre_producer_close(struct gyre_producer *producer)
     }
     for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
         sync_bell_close(&producer->bells[i].bell);
+    free(producer->seen);
     free(producer->bells);
     gyre__ring_close(&producer->ring);
     free(producer);

@@ -36,7 +36,7 @@ static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
         uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
         (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E5 */
     }
-    gyre_fence_full(); /* E5 */
+    gyre_fence_full();                                                                /* E5 */
     return !gyre__pos_after(gyre_load_relaxed_64(&consumer->ring.front->horizon_pos), /* E5 */
                             mark->pos);
 }

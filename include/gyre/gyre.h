@@ -269,7 +269,8 @@ struct gyre_ring_info {
     uint32_t producer_alive; /* 1 if some process holds the producer's role */
     uint32_t producer_pid;   /* as it said itself */
     uint32_t seat_count;
-    uint32_t flags; /* GYRE_STRICT_WAKE, GYRE_KEEP */
+    uint32_t flags;         /* GYRE_STRICT_WAKE, GYRE_KEEP */
+    uint64_t evicted_count; /* seats taken from consumers that broke the rules, since creation */
 };
 
 struct gyre_seat_info {

@@ -119,3 +119,61 @@ SCENARIO(trust, an_announced_horizon_that_was_not_confirmed_evicts_nobody)
     gyre_consumer_close(joiner);
     gyre_producer_close(producer);
 }
+
+static uint64_t evicted_count(const char *name)
+{
+    struct gyre_ring_info info;
+
+    info.size = sizeof(info);
+    CHECK_EQ(gyre_ring_inspect(name, &info, NULL, 0, NULL, NULL), GYRE_OK);
+    return info.evicted_count;
+}
+
+/* To a place that is still in the ring, or to one that is not. */
+static void step_back_to(uint64_t pos)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *rogue = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+
+    for (uint64_t seq = 0; seq < 100; seq++) {
+        put(producer, 56);
+        take(rogue, seq, 56);
+    }
+    CHECK_EQ(evicted_count(name), 0);
+    rogue->seat->released_pos = pos;
+    for (uint32_t i = 0; i < 100; i++)
+        put(producer, 56);
+    CHECK_EQ(gyre_wait(rogue, 0), GYRE_EVICTED);
+    CHECK_EQ(evicted_count(name), 1);
+    gyre_consumer_close(rogue);
+    gyre_producer_close(producer);
+    CHECK_EQ(gyre_ring_remove(name, 1, NULL), GYRE_NOT_FOUND);
+}
+
+SCENARIO(trust, whoever_takes_a_release_back_is_evicted_and_counted)
+{
+    step_back_to(64 * 64);
+}
+
+SCENARIO(trust, whoever_goes_back_to_what_is_overwritten_is_evicted_and_counted)
+{
+    step_back_to(64);
+}
+
+SCENARIO(trust, the_count_of_evictions_outlives_the_producer)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *rogue = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+
+    rogue->seat->released_pos = 8;
+    for (uint32_t i = 0; i < 70; i++)
+        put(producer, 56);
+    CHECK_EQ(evicted_count(name), 1);
+    gyre_producer_close(producer);
+    producer = open_producer(name, CAPACITY, 64);
+    CHECK_EQ(evicted_count(name), 1);
+    gyre_producer_close(producer);
+    gyre_consumer_close(rogue);
+}
