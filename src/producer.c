@@ -23,6 +23,12 @@ static struct gyre_mark published_mark(const struct gyre_producer *producer)
     return mark;
 }
 
+static bool is_reliable(uint64_t control)
+{
+    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+           gyre__seat_kind(control) == GYRE_RELIABLE;
+}
+
 /* A cursor beyond what is published, off the grid or before the last one is none. */
 static bool cursor_is_good(const struct gyre_producer *producer, const struct gyre_seat_seen *here,
                            const struct gyre_seat_seen *last)
@@ -56,8 +62,7 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         struct gyre_shared_seat *seat = &ring->seats[i];
         struct gyre_seat_seen    here = {gyre_load_acquire_64(&seat->control), 0}; /* E10 */
-        if (gyre__seat_state(here.control) != GYRE_SEAT_ACTIVE ||
-            gyre__seat_kind(here.control) != GYRE_RELIABLE)
+        if (!is_reliable(here.control))
             continue;
         here.pos = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 */
         if (!cursor_is_good(producer, &here, &producer->seen[i])) {
@@ -199,18 +204,17 @@ bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
     struct gyre_ring *ring = &producer->ring;
     uint32_t          count = 0;
 
-    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++) {
-        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
-        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-            gyre__seat_kind(control) == GYRE_RELIABLE)
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control))) /* E10 */
             count++;
-    }
+    if (count < wanted)
+        return false;
     /* Enough seats are taken: those of the dead do not count. */
-    for (uint32_t i = 0; count >= wanted && i < ring->geometry.seat_count; i++) {
-        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
-        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE && gyre__evict_if_dead(ring, i))
-            return gyre__has_consumers(producer, wanted);
-    }
+    count = 0;
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control)) && /* E10 */
+            !gyre__evict_if_dead(ring, i))
+            count++;
     return count >= wanted;
 }
 

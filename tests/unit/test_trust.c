@@ -9,7 +9,9 @@
 
 #include "internal.h"
 
-#include <gyre/atomic.h>
+#ifndef _WIN32
+#include "linux/calls.h"
+#endif
 
 #define CAPACITY 4096u
 
@@ -177,3 +179,32 @@ SCENARIO(trust, the_count_of_evictions_outlives_the_producer)
     gyre_producer_close(producer);
     gyre_consumer_close(rogue);
 }
+
+#ifndef _WIN32
+
+/* A seat that nobody holds, which becomes another living one whenever its lease is asked for. */
+static struct gyre_shared_seat *restless;
+static int (*real_fcntl)(int fd, int command, struct flock *lock);
+
+static int fcntl_and_revive(int fd, int command, struct flock *lock)
+{
+    if (command == F_OFD_GETLK)
+        restless->control += UINT64_C(1) << GYRE_SEAT_GENERATION_SHIFT;
+    return real_fcntl(fd, command, lock);
+}
+
+SCENARIO(trust, a_seat_that_comes_to_life_again_and_again_does_not_hold_up_who_counts_consumers)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+
+    restless = &producer->ring.seats[7];
+    restless->control = gyre__seat_control(1, GYRE_RELIABLE, GYRE_SEAT_ACTIVE);
+    real_fcntl = sync_calls.fcntl_lock;
+    sync_calls.fcntl_lock = fcntl_and_revive;
+    CHECK_EQ(gyre_producer_wait_consumers(producer, 1, 0), GYRE_TIMEOUT);
+    sync_calls.fcntl_lock = real_fcntl;
+    gyre_producer_close(producer);
+}
+
+#endif
