@@ -50,7 +50,8 @@ struct gyre_ring {
 /* A consumer's bell as its producer rings it. */
 struct gyre_seat_bell {
     struct sync_bell bell;
-    uint64_t         control; /* the occupant for whom it was opened */
+    uint64_t         control;  /* the occupant for whom it was opened */
+    uint64_t         retry_ns; /* its FIFO could not be opened: not tried before; 0: it could */
 };
 
 /* The last cursor of a seat's occupant that was believed: the next one is not before it. */

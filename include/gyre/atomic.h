@@ -200,16 +200,4 @@ static inline void gyre_pause(void)
 
 #endif
 
-/* Clears every bit but those in `kept`; returns what was there.  A full fence. */
-static inline uint64_t gyre_take_bits_64(uint64_t *word, uint64_t kept)
-{
-    uint64_t seen = gyre_load_relaxed_64(word);
-    for (;;) {
-        uint64_t was = gyre_compare_exchange_64(word, seen, seen & kept);
-        if (was == seen)
-            return was;
-        seen = was;
-    }
-}
-
 #endif
