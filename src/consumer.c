@@ -11,6 +11,9 @@
 
 #include <gyre/atomic.h>
 
+/* A sound ring is done with in three; a horizon that moves at each look must not hold us. */
+#define POLL_ROUNDS 100u
+
 static void leave(struct gyre_consumer *consumer)
 {
     if (consumer->seat != NULL && !consumer->ring.is_forked)
@@ -125,18 +128,20 @@ static enum gyre_status give_up(struct gyre_consumer *consumer, enum gyre_status
 
 enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
 {
-    uint64_t good_seq = consumer->fast.held_seq;
-    bool     is_idle = consumer->fast.peek_seq == good_seq;
-    bool     is_newest = consumer->on_gap == GYRE_RESUME_NEWEST;
+    uint64_t         good_seq = consumer->fast.held_seq;
+    bool             is_idle = consumer->fast.peek_seq == good_seq;
+    bool             is_newest = consumer->on_gap == GYRE_RESUME_NEWEST;
+    enum gyre_status status;
 
     if (!consumer->fast.is_lossy) {
         /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
         return give_up(consumer, GYRE_EVICTED);
     }
-    if (!gyre__seat_go_to(consumer, is_newest ? GYRE_START_NEWEST : GYRE_START_OLDEST, 0))
+    status = gyre__seat_go_to(consumer, is_newest ? GYRE_START_NEWEST : GYRE_START_OLDEST, 0);
+    if (status == GYRE_CORRUPT)
         return give_up(consumer, GYRE_CORRUPT);
-    if (is_idle && consumer->fast.held_seq == good_seq)
+    if (status == GYRE_OK && is_idle && consumer->fast.held_seq == good_seq)
         return GYRE_OK; /* only padding was overwritten */
     return tell_gap(consumer, consumer->fast.held_seq - good_seq);
 }
@@ -215,7 +220,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
         consumer->fast.mask = consumer->ring.geometry.capacity - 1;
         return tell_gap(consumer, count);
     }
-    for (;;) {
+    for (uint32_t i = 0; i < POLL_ROUNDS; i++) {
         enum gyre_frame frame = look_ahead(consumer, &frame_size);
         gyre_fence_acquire(); /* E7 */
         if (gyre__is_overwritten(consumer, consumer->fast.held_pos)) {
@@ -232,6 +237,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
             return give_up(consumer, is_evicted(consumer) ? GYRE_EVICTED : GYRE_CORRUPT);
         skip_padding(consumer, frame_size);
     }
+    return GYRE_TIMEOUT;
 }
 
 enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_t capacity,
@@ -291,6 +297,11 @@ uint64_t gyre_consumer_lost(const struct gyre_consumer *consumer)
 uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer)
 {
     return consumer->fast.peek_seq;
+}
+
+uint64_t gyre_consumer_pos(const struct gyre_consumer *consumer)
+{
+    return consumer->fast.peek_pos;
 }
 
 uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer)

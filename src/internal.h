@@ -174,6 +174,9 @@ bool gyre__mark_before(const struct gyre_ring *ring, uint64_t seq, struct gyre_m
  */
 bool gyre__mark_walk(const struct gyre_ring *ring, struct gyre_mark *mark, uint64_t seq);
 
+/* A producer that makes each walk vain, by a horizon that runs away, stops us after so many laps. */
+#define GYRE_WALK_LAPS 4u
+
 /* What the header word at `offset` says of a frame expected there. */
 enum gyre_frame { GYRE_FRAME_NONE, GYRE_FRAME_MESSAGE, GYRE_FRAME_PAD, GYRE_FRAME_BAD };
 enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyre_mark *at,
@@ -193,8 +196,13 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
                                  struct gyre_error                  *error);
 void             gyre__seat_leave(struct gyre_consumer *consumer);
 
-/* Puts the cursor where `start` says.  False: the bytes there are no frames. */
-bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq);
+/*
+ * Puts the cursor where `start` says.  CORRUPT: there are no landmarks, or the bytes there are no
+ * frames.  TIMEOUT: the producer, if it is one, was faster each time; the cursor is on a frame that
+ * is overwritten.
+ */
+enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
+                                  uint64_t seq);
 
 /* What gyre_peek polls: the ring, or a header that stays zero. */
 void gyre__seat_show(struct gyre_consumer *consumer);

@@ -58,31 +58,41 @@ static bool find_landmark(const struct gyre_ring *ring, enum gyre_start start, u
     return gyre__mark_oldest(ring, mark);
 }
 
-/* Goes to the start position.  False: the bytes there are no frames, however often one looks. */
-bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq)
+enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
+                                  uint64_t seq)
 {
+    uint64_t         walk_size = 0;
+    enum gyre_status status = GYRE_CORRUPT;
+
     for (uint32_t i = 0; i < START_TRIES; i++) {
         struct gyre_mark mark;
         bool             is_good;
         uint64_t         horizon;
-        if (!find_landmark(&consumer->ring, start, seq, &mark) || !settle(consumer, &mark))
+        if (!find_landmark(&consumer->ring, start, seq, &mark))
+            continue;
+        status = GYRE_TIMEOUT;
+        if (!settle(consumer, &mark))
             continue;
         if (start == GYRE_START_OLDEST)
-            return true;
+            return GYRE_OK;
         if (start == GYRE_START_SEQ && seq < mark.seq)
-            return true; /* gone already: the oldest, and a gap to be told */
+            return GYRE_OK; /* gone already: the oldest, and a gap to be told */
         is_good =
             gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
         gyre_fence_acquire();                                               /* E7 */
         horizon = gyre_load_relaxed_64(&consumer->ring.front->horizon_pos); /* E5 E7 */
-        if (gyre__pos_after(horizon, consumer->fast.held_pos))
+        if (gyre__pos_after(horizon, consumer->fast.held_pos)) {
+            walk_size += mark.pos - consumer->fast.held_pos;
+            if (walk_size > GYRE_WALK_LAPS * consumer->ring.geometry.capacity)
+                break;
             continue;
+        }
         if (!is_good || gyre__pos_after(horizon, mark.pos))
-            return false; /* nobody has overwritten it: it was never a frame */
+            return GYRE_CORRUPT; /* nobody has overwritten it: it was never a frame */
         set_cursor(consumer, &mark);
-        return true;
+        return GYRE_OK;
     }
-    return false;
+    return status;
 }
 
 void gyre__seat_show(struct gyre_consumer *consumer)
@@ -171,7 +181,9 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     } else {
         fast->room_pos = &consumer->own_header; /* zero: a tap frees nobody's room */
     }
-    if (!gyre__seat_go_to(consumer, options->start, options->start_seq))
+    /* Who is overtaken and lossy has a place to tell the gap from. */
+    status = gyre__seat_go_to(consumer, options->start, options->start_seq);
+    if (status == GYRE_CORRUPT || (status != GYRE_OK && !fast->is_lossy))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
     if (options->start == GYRE_START_SEQ && fast->peek_seq != options->start_seq) {
         if (options->start_seq > fast->peek_seq)

@@ -184,7 +184,8 @@ GYRE_API enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *pro
  * Waits until gyre_peek has a message: OK.  Other outcomes, each after everything before it was
  * received: TIMEOUT; GAP (gyre_consumer_gap says how many were lost; the next peek is behind the
  * gap); CLOSED (again at each call, until a new producer opens the ring); ORPHANED (once for each
- * producer that dies); EVICTED; INTERRUPTED.  Errors: CORRUPT, FORKED.
+ * producer that dies); EVICTED; INTERRUPTED.  Errors: CORRUPT (gyre_consumer_pos says where),
+ * FORKED.
  */
 GYRE_API enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns);
 
@@ -248,6 +249,12 @@ GYRE_API uint64_t gyre_consumer_lost(const struct gyre_consumer *consumer);
  */
 GYRE_API uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer);
 GYRE_API uint64_t gyre_producer_seq(const struct gyre_producer *producer);
+
+/*
+ * Where that message begins or will begin, in bytes since the ring was created: after CORRUPT, where
+ * the bytes are that are no frame.
+ */
+GYRE_API uint64_t gyre_consumer_pos(const struct gyre_consumer *consumer);
 
 /* How many producers have opened the ring so far. */
 GYRE_API uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer);

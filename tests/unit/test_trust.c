@@ -180,6 +180,54 @@ SCENARIO(trust, the_count_of_evictions_outlives_the_producer)
     gyre_consumer_close(rogue);
 }
 
+/* --- a producer that breaks the rules --------------------------------------------------------- */
+
+SCENARIO(trust, corrupt_bytes_are_told_with_their_place)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint64_t              header = UINT64_C(77) << 32 | GYRE_FRAME_PUBLISHED | 8;
+    uint32_t              size = 0;
+
+    put(producer, 56);
+    put(producer, 100);
+    take(consumer, 0, 56);
+    CHECK_EQ(gyre_consumer_pos(consumer), 64);
+    memcpy(producer->ring.bytes + 64, &header, sizeof(header));
+    CHECK(gyre_peek(consumer, &size) == NULL);
+    CHECK_EQ(gyre_wait(consumer, 0), GYRE_CORRUPT);
+    CHECK_EQ(gyre_consumer_pos(consumer), 64);
+    CHECK_EQ(gyre_consumer_seq(consumer), 1);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+/* The horizon is ahead of every landmark: to a reader, a producer that is always faster. */
+SCENARIO(trust, a_horizon_that_runs_away_is_a_gap_or_corrupt_and_no_loop)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *oldest = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
+    struct gyre_consumer *newest;
+
+    {
+        struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+        options.kind = GYRE_TAP;
+        options.on_gap = GYRE_RESUME_NEWEST;
+        CHECK_EQ(gyre_consumer_open(name, &options, &newest, NULL), GYRE_OK);
+    }
+    for (uint32_t i = 0; i < 50; i++)
+        put(producer, 56);
+    producer->ring.front->horizon_pos = 1u << 20;
+    CHECK_EQ(gyre_wait(newest, 0), GYRE_GAP); /* a landmark it has, but never in time */
+    CHECK_EQ(gyre_wait(newest, 0), GYRE_GAP);
+    CHECK_EQ(gyre_wait(oldest, 0), GYRE_CORRUPT);
+    gyre_consumer_close(newest);
+    gyre_consumer_close(oldest);
+    gyre_producer_close(producer);
+}
+
 #ifndef _WIN32
 
 /* A seat that nobody holds, which becomes another living one whenever its lease is asked for. */
