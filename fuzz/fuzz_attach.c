@@ -255,7 +255,7 @@ static void join_with_seat(const struct gyre_ring *ring, uint32_t choice)
     consumer.fast.room_pos = &ring->front->room_pos;
     consumer.fast.released_pos = &consumer.seat->released_pos;
     ring->room->bell = 1; /* rings already: nobody rings it again */
-    if (gyre__seat_go_to(&consumer, (enum gyre_start)(choice % 3), choice / 6))
+    if (gyre__seat_go_to(&consumer, (enum gyre_start)(choice % 3), choice / 6) == GYRE_OK)
         consume(&consumer);
 }
 
@@ -270,7 +270,8 @@ static void take_over(struct gyre_ring *ring, uint32_t choice)
     producer.ring = *ring;
     producer.dead_check_ns = UINT64_MAX; /* leases need a site */
     producer.bells = calloc(ring->geometry.seat_count, sizeof(*producer.bells));
-    if (producer.bells == NULL)
+    producer.seen = calloc(ring->geometry.seat_count, sizeof(*producer.seen));
+    if (producer.bells == NULL || producer.seen == NULL)
         abort();
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         ring->seats[i].is_pollable = 0; /* a bell with a handle needs a site ... */
@@ -290,6 +291,7 @@ static void take_over(struct gyre_ring *ring, uint32_t choice)
         sink += (uint64_t)gyre__has_consumers(&producer, GYRE_SEATS_MAX + 1) +
                 gyre_producer_seq(&producer);
     }
+    free(producer.seen);
     free(producer.bells);
 }
 

@@ -11,6 +11,9 @@
 
 #include <gyre/atomic.h>
 
+/* A sound ring is done with in three; a horizon that moves at each look must not hold us. */
+#define POLL_ROUNDS 100u
+
 static void leave(struct gyre_consumer *consumer)
 {
     if (consumer->seat != NULL && !consumer->ring.is_forked)
@@ -117,18 +120,31 @@ static enum gyre_status tell_gap(struct gyre_consumer *consumer, uint64_t count)
     return GYRE_GAP;
 }
 
+/* The end of what this handle can read: nothing is shown any more. */
+static enum gyre_status give_up(struct gyre_consumer *consumer, enum gyre_status verdict)
+{
+    consumer->verdict = verdict;
+    gyre__seat_hide(consumer);
+    return verdict;
+}
+
 /* To be called when bytes at or after held_pos may have been overwritten. */
 static enum gyre_status overrun(struct gyre_consumer *consumer)
 {
-    uint64_t good_seq = consumer->fast.held_seq;
-    bool     is_idle = consumer->fast.peek_seq == good_seq;
-    bool     is_newest = consumer->on_gap == GYRE_RESUME_NEWEST;
+    uint64_t         good_seq = consumer->fast.held_seq;
+    bool             is_idle = consumer->fast.peek_seq == good_seq;
+    bool             is_newest = consumer->on_gap == GYRE_RESUME_NEWEST;
+    enum gyre_status status;
 
-    if (!gyre__seat_go_to(consumer, is_newest ? GYRE_START_NEWEST : GYRE_START_OLDEST, 0)) {
-        consumer->verdict = GYRE_CORRUPT;
-        return GYRE_CORRUPT;
+    if (!consumer->fast.is_lossy) {
+        /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
+        (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
+        return give_up(consumer, GYRE_EVICTED);
     }
-    if (is_idle && consumer->fast.held_seq == good_seq)
+    status = gyre__seat_go_to(consumer, is_newest ? GYRE_START_NEWEST : GYRE_START_OLDEST, 0);
+    if (status == GYRE_CORRUPT)
+        return give_up(consumer, GYRE_CORRUPT);
+    if (status == GYRE_OK && is_idle && consumer->fast.held_seq == good_seq)
         return GYRE_OK; /* only padding was overwritten */
     return tell_gap(consumer, consumer->fast.held_seq - good_seq);
 }
@@ -149,7 +165,7 @@ static enum gyre_frame look_ahead(struct gyre_consumer *consumer, uint64_t *fram
 static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)
 {
     struct gyre_fast_consumer *fast = &consumer->fast;
-    bool                       is_all = gyre_load_relaxed_64(fast->released_pos) == fast->peek_pos;
+    bool                       is_all = fast->held_pos == fast->peek_pos;
 
     fast->peek_pos += frame_size;
     if (is_all && !fast->is_lossy)
@@ -217,27 +233,24 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
     }
     if (consumer->member.group != NULL)
         return gyre__member_poll(consumer);
-    for (;;) {
+    for (uint32_t i = 0; i < POLL_ROUNDS; i++) {
         enum gyre_frame frame = look_ahead(consumer, &frame_size);
-        if (consumer->fast.is_lossy) {
-            gyre_fence_acquire(); /* E7 */
-            if (gyre__is_overwritten(consumer, consumer->fast.held_pos)) {
-                enum gyre_status status = overrun(consumer);
-                if (status != GYRE_OK)
-                    return status;
-                continue;
-            }
+        gyre_fence_acquire(); /* E7 */
+        if (gyre__is_overwritten(consumer, consumer->fast.held_pos)) {
+            enum gyre_status status = overrun(consumer);
+            if (status != GYRE_OK)
+                return status;
+            continue;
         }
         if (frame == GYRE_FRAME_MESSAGE)
             return GYRE_OK;
         if (frame == GYRE_FRAME_NONE)
             return poll_end(consumer);
-        if (frame == GYRE_FRAME_BAD) {
-            consumer->verdict = is_evicted(consumer) ? GYRE_OK : GYRE_CORRUPT;
-            return consumer->verdict == GYRE_OK ? GYRE_EVICTED : GYRE_CORRUPT;
-        }
+        if (frame == GYRE_FRAME_BAD)
+            return give_up(consumer, is_evicted(consumer) ? GYRE_EVICTED : GYRE_CORRUPT);
         skip_padding(consumer, frame_size);
     }
+    return GYRE_TIMEOUT;
 }
 
 enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_t capacity,
@@ -255,13 +268,13 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             continue;
         }
         if (message_size > capacity) {
-            /* The message stays.  A lossy reader may have read a size that never was. */
+            /* The message stays.  Whoever was overrun may have read a size that never was. */
             struct gyre_fast_consumer *fast = &consumer->fast;
             fast->peek_seq--;
             fast->peek_pos -=
                 (message_size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
             gyre_fence_acquire(); /* E7 */
-            if (consumer->member.group == NULL && gyre__is_overrun(consumer)) {
+            if (gyre__is_overrun(consumer)) {
                 status = overrun(consumer);
                 if (status != GYRE_OK)
                     return status;
@@ -297,6 +310,11 @@ uint64_t gyre_consumer_lost(const struct gyre_consumer *consumer)
 uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer)
 {
     return consumer->fast.peek_seq;
+}
+
+uint64_t gyre_consumer_pos(const struct gyre_consumer *consumer)
+{
+    return consumer->fast.peek_pos;
 }
 
 uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer)

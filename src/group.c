@@ -194,15 +194,14 @@ static enum gyre_status found(struct gyre_consumer               *consumer,
 {
     struct gyre_member *member = &consumer->member;
     enum gyre_status    status;
-    bool                is_good;
 
     clear_group(consumer, options->group);
     consumer->fast.released_pos = &member->group->next[GYRE_NEXT_POS];
-    is_good = gyre__seat_go_to(consumer, (enum gyre_start)options->start, options->start_seq);
+    status = gyre__seat_go_to(consumer, (enum gyre_start)options->start, options->start_seq);
     consumer->fast.released_pos = &consumer->own_released_pos;
     member->is_founding = false;
-    status = is_good ? gyre__seat_check_start(consumer, options, error)
-                     : gyre__blame(error, GYRE_CORRUPT, "landmarks");
+    status = status == GYRE_OK ? gyre__seat_check_start(consumer, options, error)
+                               : gyre__blame(error, GYRE_CORRUPT, "landmarks");
     if (status != GYRE_OK)
         end_group(&consumer->ring, member->group_idx);
     return status;

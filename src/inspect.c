@@ -13,7 +13,10 @@
 /* The oldest retained frame and the end of what is published, as they were at some moment. */
 static bool find_ends(const struct gyre_ring *ring, struct gyre_mark *oldest, struct gyre_mark *end)
 {
-    for (uint32_t i = 0; i < LOOK_TRIES; i++) {
+    uint64_t limit_size = GYRE_WALK_LAPS * ring->geometry.capacity;
+    uint64_t walk_size = 0;
+
+    for (uint32_t i = 0; i < LOOK_TRIES && walk_size <= limit_size; i++) {
         struct gyre_mark begin;
         uint32_t         idx;
         bool             is_good;
@@ -21,7 +24,8 @@ static bool find_ends(const struct gyre_ring *ring, struct gyre_mark *oldest, st
             continue;
         *end = begin;
         is_good = gyre__mark_walk(ring, end, UINT64_MAX);
-        gyre_fence_acquire();                                                             /* E7 */
+        gyre_fence_acquire(); /* E7 */
+        walk_size += end->pos - begin.pos;
         if (!gyre__pos_after(gyre_load_relaxed_64(&ring->front->horizon_pos), begin.pos)) /* E7 */
             return is_good; /* what nobody has overwritten and is no frame never was one */
     }
@@ -85,6 +89,7 @@ static void describe_ring(const struct gyre_ring *ring, struct gyre_ring_info *i
     info->producer_pid = gyre_load_relaxed_32(&front->producer_pid);
     info->producer_alive = !sync_lease_is_free(ring->site, SYNC_ROLE_PRODUCER);
     info->horizon_pos = gyre_load_relaxed_64(&front->horizon_pos);
+    info->evicted_count = gyre_load_relaxed_64(&front->evicted_count);
 }
 
 enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,

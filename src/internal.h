@@ -51,7 +51,14 @@ struct gyre_ring {
 /* A consumer's bell as its producer rings it. */
 struct gyre_seat_bell {
     struct sync_bell bell;
-    uint64_t         control; /* the occupant for whom it was opened */
+    uint64_t         control;  /* the occupant for whom it was opened */
+    uint64_t         retry_ns; /* its FIFO could not be opened: not tried before; 0: it could */
+};
+
+/* The last cursor of a seat's occupant that was believed: the next one is not before it. */
+struct gyre_seat_seen {
+    uint64_t control;
+    uint64_t pos;
 };
 
 struct gyre_producer {
@@ -65,7 +72,9 @@ struct gyre_producer {
     uint32_t                  wait;
     uint32_t                  spin_ns;
     struct gyre_seat_bell    *bells;                   /* one a seat, opened when first rung */
+    struct gyre_seat_seen    *seen;                    /* one a seat */
     struct sync_gate          gates[GYRE_GROUP_COUNT]; /* likewise */
+    struct gyre_seat_seen     seen_groups[GYRE_GROUP_COUNT];
 };
 
 /* What a member of a group has besides: all zero for other consumers. */
@@ -192,6 +201,9 @@ bool gyre__mark_before(const struct gyre_ring *ring, uint64_t seq, struct gyre_m
  */
 bool gyre__mark_walk(const struct gyre_ring *ring, struct gyre_mark *mark, uint64_t seq);
 
+/* A producer whose horizon runs away makes each walk vain; it stops us after so many laps. */
+#define GYRE_WALK_LAPS 4u
+
 /* What the header word at `offset` says of a frame expected there. */
 enum gyre_frame { GYRE_FRAME_NONE, GYRE_FRAME_MESSAGE, GYRE_FRAME_PAD, GYRE_FRAME_BAD };
 enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyre_mark *at,
@@ -216,8 +228,13 @@ enum gyre_status gyre__seat_check_start(struct gyre_consumer               *cons
                                         const struct gyre_consumer_options *options,
                                         struct gyre_error                  *error);
 
-/* Puts the cursor where `start` says.  False: the bytes there are no frames. */
-bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq);
+/*
+ * Puts the cursor where `start` says.  CORRUPT: there are no landmarks, or the bytes there are no
+ * frames.  TIMEOUT: the producer, if it is one, was faster each time; the cursor is on a frame that
+ * is overwritten.
+ */
+enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
+                                  uint64_t seq);
 
 /* What gyre_peek polls: the ring, or a header that stays zero. */
 void gyre__seat_show(struct gyre_consumer *consumer);
@@ -226,7 +243,7 @@ void gyre__seat_hide(struct gyre_consumer *consumer);
 /* True if bytes at or after `pos` may have been overwritten. */
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
 
-/* A lossy consumer or a tap, whose cursor bytes may be gone. */
+/* Bytes that it holds may be gone.  False for members of groups, which look for themselves. */
 bool gyre__is_overrun(const struct gyre_consumer *consumer);
 
 /* consumer.c */
@@ -354,8 +371,8 @@ void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t con
 /* A producer that waits: is whoever holds it back dead?  True if there may be room now. */
 bool gyre__recover_slowest(struct gyre_producer *producer);
 
-/* Takes the seat from a consumer that broke the rules. */
-void gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
+/* Takes the seat from this occupant.  False: it had lost it already. */
+bool gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
 
 /* Finds the end of what earlier producers published, and continues there. */
 enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_error *error);

@@ -26,6 +26,20 @@ static bool has_orphans(const struct gyre_shared_group *group)
     return any != 0;
 }
 
+/*
+ * Behind what was read: true if bytes at or after `pos` may have been overwritten.  That is a lossy
+ * group's lot; under a reliable one only if somebody broke the rules.
+ */
+static bool is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
+{
+    const struct gyre_shared_front *front = consumer->ring.front;
+
+    gyre_fence_acquire();                                                                /* E7 */
+    return gyre__pos_after(gyre_load_relaxed_64(is_lossy(consumer) ? &front->horizon_pos /* E7 */
+                                                                   : &front->granted_pos),
+                           pos);
+}
+
 /* The group's position and tag as they were at one moment. */
 static void read_next(const struct gyre_shared_group *group, uint64_t next[2])
 {
@@ -182,24 +196,24 @@ static enum gyre_status skip_overwritten(struct gyre_consumer *consumer, const u
 /* OK: there is a claim.  TIMEOUT: there is nothing to be claimed. */
 static enum gyre_status claim_next(struct gyre_consumer *consumer)
 {
-    struct gyre_ring         *ring = &consumer->ring;
     struct gyre_shared_group *group = consumer->member.group;
 
     for (;;) {
         uint64_t         next[2];
         struct gyre_mark from, end;
-        bool             is_good;
+        bool             is_good, is_gone;
         read_next(group, next);
         from.pos = next[0];
         from.seq = next[1] >> GYRE_GROUP_TAG_BITS;
         if ((from.pos & consumer->fast.align_mask) != 0)
             return GYRE_CORRUPT;
         is_good = look_ahead(consumer, &from, &end);
-        gyre_fence_acquire(); /* E7 */
+        is_gone = is_overwritten(consumer, from.pos);
         if (gyre_load_relaxed_64(&group->next[GYRE_NEXT_POS]) != next[0])
             continue; /* somebody moved on, and the bytes may be anything by now */
-        if (is_lossy(consumer) &&
-            gyre__pos_after(gyre_load_relaxed_64(&ring->front->horizon_pos), from.pos)) { /* E7 */
+        if (is_gone && !is_lossy(consumer))
+            return GYRE_EVICTED;
+        if (is_gone) {
             enum gyre_status status = skip_overwritten(consumer, next);
             if (status != GYRE_TIMEOUT)
                 return status;
@@ -228,8 +242,8 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer)
         return GYRE_OK;
     status = claim_next(consumer);
     member->is_idle = status == GYRE_TIMEOUT;
-    if (status == GYRE_CORRUPT)
-        consumer->verdict = GYRE_CORRUPT;
+    if (status == GYRE_CORRUPT || status == GYRE_EVICTED)
+        consumer->verdict = status;
     if (status != GYRE_TIMEOUT || !gyre__member_is_at_end(consumer))
         return status;
     return gyre__member_is_ready(consumer) ? GYRE_TIMEOUT : GYRE_CLOSED; /* E9 */
@@ -314,16 +328,14 @@ enum gyre_status gyre__member_release(struct gyre_consumer *consumer)
 
     if (consumer->ring.is_forked || member->work == NULL)
         return GYRE_OK;
-    if (is_lossy(consumer)) {
-        uint64_t horizon;
-        gyre_fence_acquire();                                               /* E7 */
-        horizon = gyre_load_relaxed_64(&consumer->ring.front->horizon_pos); /* E7 */
-        if (gyre__pos_after(horizon, consumer->own_released_pos)) {
-            lost = member->end_seq - fast->held_seq;
-            fast->peek_seq = member->end_seq;
-            give_back(consumer, member->end_pos);
+    if (is_overwritten(consumer, consumer->own_released_pos)) {
+        lost = member->end_seq - fast->held_seq;
+        fast->peek_seq = member->end_seq;
+        give_back(consumer, member->end_pos);
+        if (is_lossy(consumer))
             return lose(consumer, lost);
-        }
+        consumer->verdict = GYRE_EVICTED; /* somebody wrote over our seat or our group */
+        return GYRE_EVICTED;
     }
     fast->held_seq = fast->peek_seq;
     give_back(consumer, fast->peek_pos);

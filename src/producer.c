@@ -30,16 +30,36 @@ struct lag {
     uint64_t max;
 };
 
-/* True if the cursor is the slowest so far; is_good: it is a position where a cursor can be. */
-static bool lags_most(const struct gyre_producer *producer, struct lag *lag, uint64_t cursor,
-                      bool *is_good)
+/* True if a cursor that can be one is the slowest so far. */
+static bool lags_most(struct lag *lag, uint64_t cursor)
 {
-    *is_good =
-        !gyre__pos_after(cursor, lag->published) && (cursor & producer->fast.align_mask) == 0;
-    if (!*is_good || gyre__pos_after(lag->horizon, cursor) || lag->published - cursor < lag->max)
+    if (gyre__pos_after(lag->horizon, cursor) || lag->published - cursor < lag->max)
         return false;
     lag->max = lag->published - cursor;
     return true;
+}
+
+/* A cursor beyond what is published, off the grid or before the last one is none. */
+static bool cursor_is_good(const struct gyre_producer *producer, const struct gyre_seat_seen *here,
+                           const struct gyre_seat_seen *last)
+{
+    if (gyre__pos_after(here->pos, producer->fast.published_pos) ||
+        (here->pos & producer->fast.align_mask) != 0)
+        return false;
+    return here->control != last->control || !gyre__pos_after(last->pos, here->pos);
+}
+
+static bool is_reliable(uint64_t control)
+{
+    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+           gyre__seat_kind(control) == GYRE_RELIABLE;
+}
+
+static void count_eviction(struct gyre_ring *ring)
+{
+    uint64_t *count = &ring->front->evicted_count;
+
+    gyre_store_relaxed_64(count, gyre_load_relaxed_64(count) + 1);
 }
 
 /*
@@ -50,17 +70,23 @@ static void look_at_groups(struct gyre_producer *producer, struct lag *lag)
 {
     for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++) {
         struct gyre_shared_group *group = &producer->ring.groups[i];
-        uint64_t                  control = gyre_load_acquire_64(&group->control); /* E5 E10 */
-        bool                      is_good;
-        if (gyre__seat_state(control) != GYRE_GROUP_ACTIVE ||
-            (gyre__seat_kind(control) & GYRE_GROUP_FLAG_LOSSY) != 0)
+        struct gyre_seat_seen    *last = &producer->seen_groups[i];
+        struct gyre_seat_seen     here = {gyre_load_acquire_64(&group->control), 0}; /* E5 E10 */
+        uint64_t evicted = (here.control & ~GYRE_SEAT_STATE_MASK) | GYRE_GROUP_EVICTED;
+        if (gyre__seat_state(here.control) != GYRE_GROUP_ACTIVE ||
+            (gyre__seat_kind(here.control) & GYRE_GROUP_FLAG_LOSSY) != 0)
             continue;
-        if (lags_most(producer, lag, gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]),
-                      &is_good)) /* E14 */
+        here.pos = gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
+        if (!cursor_is_good(producer, &here, last)) {
+            if (gyre_compare_exchange_64(&group->control, here.control, evicted) == /* E10 */
+                here.control)
+                count_eviction(&producer->ring);
+            continue;
+        }
+        if (lags_most(lag, here.pos))
             producer->slowest_group = i;
-        if (!is_good)
-            (void)gyre_compare_exchange_64(&group->control, control, /* E10 */
-                                           (control & ~GYRE_SEAT_STATE_MASK) | GYRE_GROUP_EVICTED);
+        if (!gyre__pos_after(lag->horizon, here.pos))
+            *last = here;
     }
 }
 
@@ -79,10 +105,17 @@ static bool seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t con
            gyre__claim_is_held(ring, idx, &end_pos);
 }
 
+/* Whoever broke the rules loses its seat, and everybody can see that it happened. */
+static void punish(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
+{
+    if (gyre__evict(ring, seat_idx, control))
+        count_eviction(ring);
+}
+
 /*
- * The smallest cursor of the reliable consumers, or `published` if there is none.  A cursor beyond
- * what is published or off the grid is not one: that consumer loses its seat.  A cursor before the
- * horizon is a joiner's that chose too late and will choose again (E5).
+ * The smallest cursor of the reliable consumers, or `published` if there is none.  A cursor before
+ * the horizon is a joiner's that chose too late and will choose again (E5); of an occupant that was
+ * believed before it is a step back.
  */
 static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t published, uint64_t horizon)
 {
@@ -94,14 +127,18 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
     look_at_groups(producer, &lag);
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         struct gyre_shared_seat *seat = &ring->seats[i];
-        uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
-        bool                     is_good;
-        if (!seat_counts(ring, i, control))
+        struct gyre_seat_seen    here = {gyre_load_acquire_64(&seat->control), 0}; /* E10 */
+        if (!seat_counts(ring, i, here.control))
             continue;
-        if (lags_most(producer, &lag, gyre_load_acquire_64(&seat->released_pos), &is_good)) /* E2 */
-            producer->slowest_idx = i; /* E5 E6 */
-        if (!is_good)
-            gyre__evict(ring, i, control);
+        here.pos = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 E14 */
+        if (!cursor_is_good(producer, &here, &producer->seen[i])) {
+            punish(ring, i, here.control);
+            continue;
+        }
+        if (lags_most(&lag, here.pos))
+            producer->slowest_idx = i;
+        if (!gyre__pos_after(horizon, here.pos))
+            producer->seen[i] = here;
     }
     return published - lag.max;
 }
@@ -153,7 +190,8 @@ static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
         limit = again;
         gyre_store_release_64(&front->horizon_pos, limit - capacity); /* E5 E7 */
     }
-    gyre_store_release_64(&front->granted_pos, limit - capacity); /* E5 */
+    gyre_store_release_64(&front->granted_pos, limit - capacity); /* E5 E7 */
+    gyre_fence_release();                                         /* E7 */
     producer->fast.limit_pos = limit;
     gyre__relax_fence(producer);
     return !gyre__pos_after(need_pos, limit);
@@ -230,18 +268,17 @@ bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
     struct gyre_ring *ring = &producer->ring;
     uint32_t          count = 0;
 
-    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++) {
-        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
-        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-            gyre__seat_kind(control) == GYRE_RELIABLE)
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control))) /* E10 */
             count++;
-    }
+    if (count < wanted)
+        return false;
     /* Enough seats are taken: those of the dead do not count. */
-    for (uint32_t i = 0; count >= wanted && i < ring->geometry.seat_count; i++) {
-        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
-        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE && gyre__evict_if_dead(ring, i))
-            return gyre__has_consumers(producer, wanted);
-    }
+    count = 0;
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control)) && /* E10 */
+            !gyre__evict_if_dead(ring, i))
+            count++;
     return count >= wanted;
 }
 
@@ -283,9 +320,12 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
     status = gyre__ring_obtain(&made->ring, name, &checked, error);
     if (status == GYRE_OK) {
         made->bells = calloc(made->ring.geometry.seat_count, sizeof(*made->bells));
-        status = made->bells == NULL ? sync_fail(error, GYRE_NO_MEMORY, 0, "calloc")
-                                     : gyre__take_over(made, error);
+        made->seen = calloc(made->ring.geometry.seat_count, sizeof(*made->seen));
+        status = made->bells == NULL || made->seen == NULL
+                     ? sync_fail(error, GYRE_NO_MEMORY, 0, "calloc")
+                     : gyre__take_over(made, error);
         if (status != GYRE_OK) {
+            free(made->seen);
             free(made->bells);
             gyre__ring_close(&made->ring);
         }
@@ -320,6 +360,7 @@ void gyre_producer_close(struct gyre_producer *producer)
         sync_bell_close(&producer->bells[i].bell);
     for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++)
         sync_gate_close(&producer->gates[i]);
+    free(producer->seen);
     free(producer->bells);
     gyre__ring_close(&producer->ring);
     free(producer);

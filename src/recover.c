@@ -8,11 +8,12 @@
 
 #include <gyre/atomic.h>
 
-void gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
+bool gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
 {
-    uint64_t evicted = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_EVICTED;
+    uint64_t *word = &ring->seats[seat_idx].control;
+    uint64_t  evicted = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_EVICTED;
 
-    (void)gyre_compare_exchange_64(&ring->seats[seat_idx].control, control, evicted); /* E10 */
+    return gyre_compare_exchange_64(word, control, evicted) == control; /* E10 */
 }
 
 bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx)

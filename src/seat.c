@@ -25,14 +25,12 @@ static void set_cursor(struct gyre_consumer *consumer, const struct gyre_mark *m
 
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 {
-    const uint64_t *horizon_pos = &consumer->ring.front->horizon_pos;
-
-    return gyre__pos_after(gyre_load_relaxed_64(horizon_pos), pos); /* E5 E7 */
+    return gyre__pos_after(gyre_load_relaxed_64(consumer->fast.horizon_pos), pos); /* E7 */
 }
 
 bool gyre__is_overrun(const struct gyre_consumer *consumer)
 {
-    return consumer->kind != GYRE_RELIABLE &&
+    return consumer->member.group == NULL &&
            gyre__is_overwritten(consumer, consumer->fast.held_pos);
 }
 
@@ -49,8 +47,9 @@ static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
         uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
         (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E5 */
     }
-    gyre_fence_full(); /* E5 */
-    return !gyre__is_overwritten(consumer, mark->pos);
+    gyre_fence_full();                                                                /* E5 */
+    return !gyre__pos_after(gyre_load_relaxed_64(&consumer->ring.front->horizon_pos), /* E5 */
+                            mark->pos);
 }
 
 /* From where to look for the start: the landmark nearest before it. */
@@ -70,31 +69,41 @@ static bool find_landmark(const struct gyre_ring *ring, enum gyre_start start, u
     return gyre__mark_oldest(ring, mark);
 }
 
-/* Goes to the start position.  False: the bytes there are no frames, however often one looks. */
-bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq)
+enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
+                                  uint64_t seq)
 {
+    uint64_t         walk_size = 0;
+    enum gyre_status status = GYRE_CORRUPT;
+
     for (uint32_t i = 0; i < START_TRIES; i++) {
         struct gyre_mark mark;
         bool             is_good;
         uint64_t         horizon;
-        if (!find_landmark(&consumer->ring, start, seq, &mark) || !settle(consumer, &mark))
+        if (!find_landmark(&consumer->ring, start, seq, &mark))
+            continue;
+        status = GYRE_TIMEOUT;
+        if (!settle(consumer, &mark))
             continue;
         if (start == GYRE_START_OLDEST)
-            return true;
+            return GYRE_OK;
         if (start == GYRE_START_SEQ && seq < mark.seq)
-            return true; /* gone already: the oldest, and a gap to be told */
+            return GYRE_OK; /* gone already: the oldest, and a gap to be told */
         is_good =
             gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
-        gyre_fence_acquire();                                       /* E7 */
-        horizon = gyre_load_relaxed_64(consumer->fast.horizon_pos); /* E5 E7 */
-        if (gyre__pos_after(horizon, consumer->fast.held_pos))
+        gyre_fence_acquire();                                               /* E7 */
+        horizon = gyre_load_relaxed_64(&consumer->ring.front->horizon_pos); /* E5 E7 */
+        if (gyre__pos_after(horizon, consumer->fast.held_pos)) {
+            walk_size += mark.pos - consumer->fast.held_pos;
+            if (walk_size > GYRE_WALK_LAPS * consumer->ring.geometry.capacity)
+                break;
             continue;
+        }
         if (!is_good || gyre__pos_after(horizon, mark.pos))
-            return false; /* nobody has overwritten it: it was never a frame */
+            return GYRE_CORRUPT; /* nobody has overwritten it: it was never a frame */
         set_cursor(consumer, &mark);
-        return true;
+        return GYRE_OK;
     }
-    return false;
+    return status;
 }
 
 void gyre__seat_show(struct gyre_consumer *consumer)
@@ -213,7 +222,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     gyre__seat_show(consumer);
     fast->align_mask = ring->geometry.frame_align - 1;
     fast->is_lossy = consumer->kind != GYRE_RELIABLE;
-    fast->horizon_pos = &ring->front->horizon_pos;
+    fast->horizon_pos = fast->is_lossy ? &ring->front->horizon_pos : &ring->front->granted_pos;
     fast->room_pos = &ring->front->room_pos;
     fast->released_pos = &consumer->own_released_pos;
     if (consumer->kind != GYRE_TAP) {
@@ -231,7 +240,9 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     }
     if (options->group != NULL)
         return gyre__group_join(consumer, options, error);
-    if (!gyre__seat_go_to(consumer, options->start, options->start_seq))
+    /* Who is overtaken and lossy has a place to tell the gap from. */
+    status = gyre__seat_go_to(consumer, options->start, options->start_seq);
+    if (status == GYRE_CORRUPT || (status != GYRE_OK && !fast->is_lossy))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
     status = gyre__seat_check_start(consumer, options, error);
     if (status != GYRE_OK)

@@ -176,7 +176,7 @@ bool gyre__must_look(const struct gyre_consumer *consumer)
            gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */
            is_at_end(consumer) ||
            /* A lap behind, the next header may be a payload's zero. */
-           (consumer->member.group == NULL && gyre__is_overrun(consumer));
+           gyre__is_overrun(consumer);
 }
 
 void gyre__count_sleep(struct gyre_consumer *consumer)

@@ -7,6 +7,8 @@
 
 #include <gyre/atomic.h>
 
+#define POLLABLE_RETRY_NS UINT64_C(1000000)
+
 void gyre__ring_room(struct gyre_ring *ring)
 {
     uint32_t *word = &ring->room->bell;
@@ -21,6 +23,22 @@ void gyre__room_freed(struct gyre_consumer *consumer)
     gyre__ring_room(&consumer->ring);
 }
 
+/*
+ * A FIFO that is not there or finds no descriptor is tried again, for the same occupant once in a
+ * while only: a consumer that says it has one and has none must not cost calls at each publish.
+ */
+static bool make_pollable(struct gyre_producer *producer, uint32_t idx)
+{
+    struct gyre_seat_bell *known = &producer->bells[idx];
+    struct gyre_error      ignored = {GYRE_OK, 0, NULL, NULL};
+
+    if (sync_bell_make_pollable(producer->ring.site, SYNC_BELL_SEAT(idx), false, &known->bell,
+                                &ignored) == GYRE_OK)
+        return true;
+    known->retry_ns = sync_clock_now_ns() + POLLABLE_RETRY_NS;
+    return false;
+}
+
 /* Opens the bell of a seat's occupant, unless it is open: the successor's handle is another one. */
 static bool open_bell(struct gyre_producer *producer, uint32_t idx, uint64_t control)
 {
@@ -30,21 +48,27 @@ static bool open_bell(struct gyre_producer *producer, uint32_t idx, uint64_t con
     struct gyre_error        ignored = {GYRE_OK, 0, NULL, NULL};
     bool                     is_pollable = gyre_load_acquire_32(&seat->is_pollable) != 0; /* E3 */
 
-    if (known->bell.word != NULL && known->control != control)
-        sync_bell_close(&known->bell);
+    if (known->control != control) {
+        if (known->bell.word != NULL)
+            sync_bell_close(&known->bell);
+        known->retry_ns = 0;
+    }
     known->control = control;
     if (known->bell.word == NULL &&
         sync_bell_open(site, SYNC_BELL_SEAT(idx), &seat->bell, &known->bell, &ignored) != GYRE_OK)
         return false;
-    return !is_pollable || sync_bell_make_pollable(site, SYNC_BELL_SEAT(idx), false, &known->bell,
-                                                   &ignored) == GYRE_OK;
+    return !is_pollable || make_pollable(producer, idx);
 }
 
 /* False: no handle is left for the bell, and its owner may still sleep. */
 static bool ring_bell(struct gyre_producer *producer, uint32_t idx, uint64_t control)
 {
-    bool is_open = open_bell(producer, idx, control);
+    const struct gyre_seat_bell *known = &producer->bells[idx];
+    bool                         is_open;
 
+    if (known->control == control && known->retry_ns != 0 && sync_clock_now_ns() < known->retry_ns)
+        return false; /* rung already, as far as that goes */
+    is_open = open_bell(producer, idx, control);
     if (producer->bells[idx].bell.word != NULL)
         sync_bell_ring(&producer->bells[idx].bell);
     return is_open;
@@ -165,7 +189,8 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
     }
     if ((mask & ~GYRE_SLEEPERS_FENCE) == 0)
         return;
-    mask = gyre_take_bits_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
+    /* In one step: consumers that change the word without end must not hold us in a loop. */
+    gyre_and_64(&ring->sleepers->mask, ~mask | GYRE_SLEEPERS_FENCE); /* E3 */
     /* The messages that are being published, of which the first header has its number. */
     ring_all(producer, mask,
              (uint32_t)producer->fast.seq - (uint32_t)(producer->fast.first_header >> 32));
@@ -173,8 +198,8 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
 
 void gyre__wake_all(struct gyre_producer *producer)
 {
-    gyre_fence_full();                                                            /* E12 */
-    (void)gyre_take_bits_64(&producer->ring.sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
+    gyre_fence_full();                                                /* E12 */
+    gyre_and_64(&producer->ring.sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
     ring_all(producer, ~GYRE_SLEEPERS_FENCE, GYRE_SEAT_LIMIT);
 }
 

@@ -104,7 +104,7 @@ verdict "every ordered access names its edge" \
     "$(awk '
         function judge() { if (statement !~ /E[0-9]+|no edge/) print place }
         FNR == 1 { above = ""; place = "" }
-        place == "" && /gyre_(load_acquire|store_release|exchange|compare_exchange|or|and|take_bits)_(32|64)\(|gyre_fence_(acquire|full)\(/ {
+        place == "" && /gyre_(load_acquire|store_release|exchange|compare_exchange|or|and)_(32|64)\(|gyre_fence_(acquire|full)\(/ {
             statement = above ~ /;/ ? "" : above; place = FILENAME ":" FNR ":" $0
         }
         place != "" {

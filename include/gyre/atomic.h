@@ -113,6 +113,13 @@ static inline void gyre_fence_acquire(void)
 #endif
 }
 
+static inline void gyre_fence_release(void)
+{
+#ifndef GYRE_UNDER_TSAN
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
 static inline void gyre_fence_full(void)
 {
     uint32_t here = 0;
@@ -181,6 +188,11 @@ static inline void gyre_fence_acquire(void)
     ck_pr_fence_acquire();
 }
 
+static inline void gyre_fence_release(void)
+{
+    ck_pr_fence_release();
+}
+
 static inline void gyre_fence_full(void)
 {
 #if defined(__x86_64__)
@@ -243,17 +255,5 @@ static inline void gyre_pause(void)
 }
 
 #endif
-
-/* Clears every bit but those in `kept`; returns what was there.  A full fence. */
-static inline uint64_t gyre_take_bits_64(uint64_t *word, uint64_t kept)
-{
-    uint64_t seen = gyre_load_relaxed_64(word);
-    for (;;) {
-        uint64_t was = gyre_compare_exchange_64(word, seen, seen & kept);
-        if (was == seen)
-            return was;
-        seen = was;
-    }
-}
 
 #endif

@@ -20,9 +20,9 @@
  *        then the seats                    horizon_pos                        overrun
  *  E6    release: released_pos; then a     block: room_pos, the remote        the producer sleeps
  *        plain load of room_pos            barrier, then the seats            through no release
- *  E7    refresh: horizon_pos; then the    lossy read: payload; acquire       an overwritten frame
- *        writes it allows                  fence; then horizon_pos            is never taken for a
- *                                                                             good one
+ *  E7    refresh: horizon_pos, then        read: payload; acquire fence;      an overwritten frame
+ *        granted_pos; then the writes      then horizon_pos (lossy) or        is never taken for a
+ *        it allows                         granted_pos (reliable)             good one
  *  E8    landmark: pos NONE, seq, then pos resume: pos (acquire), seq         a landmark's number
  *        (release each)                    (acquire), then pos again          belongs to its
  *                                                                             position
@@ -125,12 +125,12 @@ struct gyre_fast_consumer {
     uint64_t             align_mask;
     uint64_t             peek_pos; /* where the next frame is expected */
     uint64_t             peek_seq; /* and the number of its message */
-    uint64_t             held_pos; /* lossy: where the first frame not yet released begins */
+    uint64_t             held_pos; /* where the first frame not yet released begins */
     uint64_t             held_seq;
     uint64_t            *released_pos; /* of the seat; a tap's own word */
     const uint64_t      *room_pos;
-    const uint64_t      *horizon_pos;
-    uint64_t             is_lossy; /* or a member of a group: release looks at *horizon_pos */
+    const uint64_t      *horizon_pos; /* reliable: granted_pos, which no joiner takes back */
+    uint64_t             is_lossy;
 };
 
 /* The slow side of the four, in producer.c, consumer.c and wait.c. */
@@ -207,8 +207,8 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
 /*
  * Returns the next message, in place, and its size; NULL if there is none now, or if gyre_wait has
  * something to tell (a gap, the end).  Valid until gyre_release; several peeks return successive
- * messages.  A reliable consumer's message stays as it is until then.  A lossy consumer's may be
- * overwritten while it is read: gyre_release tells.  Never sleeps.
+ * messages.  A reliable consumer's message stays as it is until then, unless it lost its seat.  A
+ * lossy consumer's may be overwritten while it is read.  gyre_release tells of both.  Never sleeps.
  */
 GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
 {
@@ -231,10 +231,13 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
 }
 
 /*
- * Gives back all that was peeked.  OK for a reliable consumer, always.  A lossy consumer or a tap
- * gets GAP if any of it may have been overwritten while it was read: then none of it was a message,
- * all of it counts in gyre_consumer_gap unless it is delivered again, and the next peek is behind
- * the gap.  Makes a system call only if the producer sleeps until this room is free.
+ * Gives back all that was peeked.  A lossy consumer or a tap gets GAP if any of it may have been
+ * overwritten while it was read: then none of it was a message, all of it counts in
+ * gyre_consumer_gap unless it is delivered again, and the next peek is behind the gap.  A reliable
+ * consumer gets EVICTED likewise: the seats lie in memory that every consumer may write, so a
+ * broken one can take another's seat or move its cursor, but not without its owner being told.  The
+ * word that is read for it lies in the line of room_pos.  Makes a system call only if the producer
+ * sleeps until this room is free.
  */
 GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
 {
@@ -242,13 +245,11 @@ GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
     uint64_t                   pos = c->peek_pos;
     uint64_t                   room;
 
-    if (c->is_lossy) {
-        gyre_fence_acquire();                                                   /* E7 */
-        if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos)) /* E7 */
-            return gyre__release_slow(consumer);
-        c->held_pos = pos;
-        c->held_seq = c->peek_seq;
-    }
+    gyre_fence_acquire();                                                   /* E7 */
+    if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos)) /* E7 */
+        return gyre__release_slow(consumer);
+    c->held_pos = pos;
+    c->held_seq = c->peek_seq;
     gyre_store_release_64(c->released_pos, pos); /* E2 E6 */
     room = gyre_load_relaxed_64(c->room_pos);    /* E6 */
     if (room != 0 && !gyre__pos_after(room, pos))

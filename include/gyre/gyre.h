@@ -209,9 +209,9 @@ GYRE_API enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *pro
  * Waits until gyre_peek has a message: OK.  Other outcomes, each after everything before it was
  * received: TIMEOUT; GAP (gyre_consumer_gap says how many were lost; the next peek is behind the
  * gap); CLOSED (again at each call, until a new producer opens the ring); ORPHANED (once for each
- * producer that dies); EVICTED; INTERRUPTED.  Errors: CORRUPT, FORKED.  For a member of a group OK
- * means that a message is its own; BAD_ARGUMENT: all it has claimed was peeked and must be released
- * first.
+ * producer that dies); EVICTED; INTERRUPTED.  Errors: CORRUPT (gyre_consumer_pos says where),
+ * FORKED.  For a member of a group OK means that a message is its own; BAD_ARGUMENT: all it has
+ * claimed was peeked and must be released first.
  */
 GYRE_API enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns);
 
@@ -282,6 +282,12 @@ GYRE_API uint64_t gyre_producer_seq(const struct gyre_producer *producer);
  */
 GYRE_API int gyre_consumer_is_redelivered(const struct gyre_consumer *consumer);
 
+/*
+ * Where that message begins or will begin, in bytes since the ring was created: after CORRUPT,
+ * where the bytes are that are no frame.
+ */
+GYRE_API uint64_t gyre_consumer_pos(const struct gyre_consumer *consumer);
+
 /* How many producers have opened the ring so far. */
 GYRE_API uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer);
 
@@ -302,7 +308,8 @@ struct gyre_ring_info {
     uint32_t producer_alive; /* 1 if some process holds the producer's role */
     uint32_t producer_pid;   /* as it said itself */
     uint32_t seat_count;
-    uint32_t flags; /* GYRE_STRICT_WAKE, GYRE_KEEP */
+    uint32_t flags;         /* GYRE_STRICT_WAKE, GYRE_KEEP */
+    uint64_t evicted_count; /* seats taken from consumers that broke the rules, since creation */
 };
 
 struct gyre_seat_info {

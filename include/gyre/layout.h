@@ -29,6 +29,11 @@
  *      bit   31     always one in a published frame, so that its header is never zero
  *      bits 32..63  the low half of the message's sequence number (of the next one, for padding)
  *
+ * Whoever may write CTRL may write all of it.  So the producer believes a cursor only if it lies
+ * between the one it saw last and the end of what is published, on the frame alignment, and takes
+ * the seat away otherwise; and a consumer believes what it has read only if DATA, which the
+ * producer alone writes, says that it was not overwritten (E7).
+ *
  * One line, one writer.  A line is 128 bytes because x86 prefetches 64-byte lines in pairs.
  * Positions are 64-bit byte counts since creation; they only grow, are masked only to index, and
  * are compared by difference.  The idea of the message's number in its own line is from MengRao's
@@ -112,8 +117,9 @@ struct gyre_shared_front {
     uint32_t fence_ack;     /* the producer has seen GYRE_SLEEPERS_FENCE and fences */
     uint32_t producer_pid;  /* for people; decides nothing */
     uint32_t zero_a;
-    uint64_t granted_pos; /* E5: the last horizon that the seats have confirmed */
-    uint64_t zero[24];
+    uint64_t granted_pos;   /* E5 E7: the last horizon that the seats have confirmed */
+    uint64_t evicted_count; /* seats taken from consumers that broke the rules */
+    uint64_t zero[23];
 };
 
 /* A frame boundary and the number of the message that begins there; pos is stored last. */
@@ -223,6 +229,7 @@ GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, room_pos) == 8, "the layou
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, epoch) == 32, "the layout is ABI");
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, producer_pid) == 48, "the layout is ABI");
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, granted_pos) == 56, "the layout is ABI");
+GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_front, evicted_count) == 64, "the layout is ABI");
 GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_landmark) == 16, "the layout is ABI");
 GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_ctrl) == GYRE_LINE_SIZE, "the layout is ABI");
 GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_sleepers) == GYRE_LINE_SIZE, "the layout is ABI");

@@ -109,6 +109,8 @@ static void print_ring(const struct view *view)
     print_row("keep", ring->flags & GYRE_KEEP ? "yes" : "no", "");
     print_row("state", ring_state(ring), "");
     print_number("epoch", ring->epoch, "");
+    print_number("evicted", ring->evicted_count,
+                 " seats taken from consumers that broke the rules");
     if (ring->producer_alive)
         cli_print("%-13sprocess %" PRIu32 "\n", "producer", ring->producer_pid);
     else
@@ -171,7 +173,8 @@ static void print_json(const struct view *view)
     cli_print(",\"oldest_seq\":%" PRIu64 ",\"oldest_pos\":%" PRIu64 ",\"next_seq\":%" PRIu64
               ",\"next_pos\":%" PRIu64 ",\"horizon_pos\":%" PRIu64,
               ring->oldest_seq, ring->oldest_pos, ring->next_seq, ring->next_pos, horizon_of(ring));
-    cli_print(",\"seat_count\":%" PRIu32 ",\"seats\":[", ring->seat_count);
+    cli_print(",\"evicted_count\":%" PRIu64 ",\"seat_count\":%" PRIu32 ",\"seats\":[",
+              ring->evicted_count, ring->seat_count);
     for (uint32_t i = 0; i < view->taken; i++) {
         if (i > 0)
             cli_print(",");

@@ -104,6 +104,16 @@ static int at_orphaned(struct receiver *receiver)
     return receiver->options->is_following ? CLI_GO_ON : CLI_ERROR;
 }
 
+static int at_corrupt(struct receiver *receiver)
+{
+    char sentence[160];
+
+    (void)snprintf(sentence, sizeof(sentence), "%s, at byte %" PRIu64 " before message %" PRIu64,
+                   gyre_status_sentence(GYRE_CORRUPT), gyre_consumer_pos(receiver->consumer),
+                   gyre_consumer_seq(receiver->consumer));
+    return cli_complain(receiver->args, GYRE_CORRUPT, sentence);
+}
+
 /* There is nothing to peek: learns why, without sleep if that can be. */
 static int wait_more(struct receiver *receiver)
 {
@@ -131,6 +141,8 @@ static int wait_more(struct receiver *receiver)
         return at_orphaned(receiver);
     case GYRE_INTERRUPTED:
         return CLI_INTERRUPTED;
+    case GYRE_CORRUPT:
+        return at_corrupt(receiver);
     default:
         return cli_complain(receiver->args, status, NULL);
     }

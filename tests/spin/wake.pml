@@ -61,7 +61,7 @@ inline wake_sleepers()
 {
     m = mask;
     if :: m & FENCE -> (DRAINED); buffer ! ACK(1); acked = 1; m = mask :: else fi;
-    if :: m & ~FENCE -> atomic { DRAINED -> m = mask; mask = mask & FENCE }; ring(m) :: else fi
+    if :: m & ~FENCE -> atomic { DRAINED -> mask = mask & (FENCE | ~m) }; ring(m) :: else fi
 }
 
 inline look_for_needs()

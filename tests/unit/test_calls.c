@@ -847,6 +847,11 @@ static bool is_readable(intptr_t handle)
     return poll(&watched, 1, 0) == 1;
 }
 
+static void wait_ms(uint64_t ms)
+{
+    sync_clock_sleep_until(gyre_now_ns() + ms * 1000000);
+}
+
 SCENARIO(calls, an_armed_handle_is_rung_once_the_producer_has_a_descriptor_again)
 {
     const char           *name = ring_dir_name();
@@ -865,9 +870,52 @@ SCENARIO(calls, an_armed_handle_is_rung_once_the_producer_has_a_descriptor_again
     CHECK(fault.has_struck);
     CHECK(!is_readable(handle));
     fault.nth = 0;
+    wait_ms(2); /* longer than the producer lets a FIFO be that it could not open */
     put(producer, 56);
     CHECK(is_readable(handle));
     gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+static uint32_t call_count;
+static int (*real_openat)(int dir, const char *path, int flags, mode_t mode);
+static long (*real_futex)(uint32_t *word, int operation, uint32_t value,
+                          const struct timespec *deadline, uint32_t mask);
+
+static int openat_and_count(int dir, const char *path, int flags, mode_t mode)
+{
+    call_count++;
+    return real_openat(dir, path, flags, mode);
+}
+
+static long futex_and_count(uint32_t *word, int operation, uint32_t value,
+                            const struct timespec *deadline, uint32_t mask)
+{
+    call_count++;
+    return real_futex(word, operation, value, deadline, mask);
+}
+
+/* The rogue's flag says that there is a FIFO, its bit that it sleeps, and both are lies. */
+SCENARIO(calls, a_fifo_that_is_not_there_costs_no_calls_at_each_publish)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *rogue = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
+    uint64_t              begin_ns;
+
+    rogue->seat->is_pollable = 1;
+    real_openat = sync_calls.openat;
+    real_futex = sync_calls.futex;
+    sync_calls.openat = openat_and_count;
+    sync_calls.futex = futex_and_count;
+    begin_ns = gyre_now_ns();
+    for (uint32_t i = 0; i < 20000; i++) {
+        rogue->ring.sleepers->mask |= 1;
+        put(producer, 56);
+    }
+    CHECK(call_count >= 2);
+    CHECK(call_count <= 2 * (2 + (gyre_now_ns() - begin_ns) / 1000000)); /* two a millisecond */
+    gyre_consumer_close(rogue);
     gyre_producer_close(producer);
 }
 
