@@ -57,9 +57,38 @@ static bool find_landmark(const struct gyre_ring *ring, enum gyre_start start, u
     return gyre__mark_oldest(ring, mark);
 }
 
-/* Goes to the start position.  False: the bytes there are no frames, however often one looks. */
+/* The number of the next message to be published, as it was at some moment.  False: no frames. */
+static bool find_newest(const struct gyre_consumer *consumer, uint64_t *seq)
+{
+    for (uint32_t i = 0; i < START_TRIES; i++) {
+        struct gyre_mark mark;
+        uint64_t         begin;
+        bool             is_good;
+        if (!find_landmark(&consumer->ring, GYRE_START_NEWEST, 0, &mark))
+            continue;
+        begin = mark.pos;
+        is_good = gyre__mark_walk(&consumer->ring, &mark, UINT64_MAX);
+        gyre_fence_acquire(); /* E7 */
+        if (gyre__is_overwritten(consumer, begin))
+            continue;
+        *seq = mark.seq;
+        return is_good;
+    }
+    return false;
+}
+
+/*
+ * Goes to the start position.  False: the bytes there are no frames, however often one looks.  The
+ * newest message is chosen before the seat is stored: whatever a producer publishes that has seen
+ * the seat (gyre_producer_wait_consumers) is received.
+ */
 bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uint64_t seq)
 {
+    if (start == GYRE_START_NEWEST) {
+        if (!find_newest(consumer, &seq))
+            return false;
+        start = GYRE_START_SEQ;
+    }
     for (uint32_t i = 0; i < START_TRIES; i++) {
         struct gyre_mark mark;
         bool             is_good;
@@ -70,8 +99,7 @@ bool gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start, uin
             return true;
         if (start == GYRE_START_SEQ && seq < mark.seq)
             return true; /* gone already: the oldest, and a gap to be told */
-        is_good =
-            gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
+        is_good = gyre__mark_walk(&consumer->ring, &mark, seq);
         gyre_fence_acquire();                                       /* E7 */
         horizon = gyre_load_relaxed_64(consumer->fast.horizon_pos); /* E5 E7 */
         if (gyre__pos_after(horizon, consumer->fast.held_pos))
