@@ -178,7 +178,7 @@ static bool explore_within(const struct weave_scenario *scenario, const struct w
         }
         if (!advance())
             return true;
-        if (result->run_count >= limit) {
+        if (result->run_count - before >= limit) {
             result->is_cut = true;
             return false;
         }
@@ -194,9 +194,9 @@ void weave_explore(const struct weave_scenario *scenario, uint64_t limit,
     for (unsigned n = 0; n <= scenario->bounds.preemptions; n++) {
         uint64_t before = result->run_count;
         bounds.preemptions = n;
+        result->preemptions = n;
         if (!explore_within(scenario, &bounds, limit, result))
             return;
-        result->preemptions = n;
         if (n < scenario->bounds.preemptions)
             result->run_count = before; /* all of them will come again */
     }

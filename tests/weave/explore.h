@@ -10,7 +10,7 @@ struct weave_result {
     uint64_t run_count; /* schedules in which nothing failed */
     bool     has_failed;
     bool     is_cut;      /* the exhaustive search was given up after too many schedules */
-    unsigned preemptions; /* up to so many the search is complete */
+    unsigned preemptions; /* of the schedules that count; complete if not cut */
     uint64_t seed;        /* of the random run that failed; 0: the exhaustive search did */
     unsigned steps;       /* the longest run */
 };

@@ -41,6 +41,22 @@ uint64_t flow_done(void)
     return books.done_seq;
 }
 
+bool flow_is_set(void *flag)
+{
+    return *(const unsigned *)flag != 0;
+}
+
+void flow_take_over(const struct gyre_producer *producer)
+{
+    uint64_t seq = gyre_producer_seq(producer);
+
+    if (seq < books.done_seq || seq > books.started_seq)
+        weave_fail("continues at message %llu, not at %llu to %llu", (unsigned long long)seq,
+                   (unsigned long long)books.done_seq, (unsigned long long)books.started_seq);
+    books.started_seq = seq;
+    books.done_seq = seq;
+}
+
 static struct gyre_producer *open_producer(unsigned role, uint32_t seat_count, uint32_t flags)
 {
     struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;

@@ -48,6 +48,12 @@ void             flow_release(struct flow_reader *reader);
 /* Until the producer has closed, and once more after the last message. */
 void flow_read_to_end(struct flow_reader *reader);
 
+/* The producer continues another's messages: all that were published, none that were not. */
+void flow_take_over(const struct gyre_producer *producer);
+
+/* For the role whose handle it is: what block_until takes. */
+bool flow_is_set(void *flag); /* an unsigned that is not zero */
+
 uint64_t flow_started(void); /* messages before it may be seen */
 uint64_t flow_done(void);    /* those before it must be seen */
 

@@ -41,6 +41,7 @@ struct weave_scenario {
     struct weave_role   roles[WEAVE_ROLES_MAX];
     struct weave_bounds bounds;
     unsigned            random_runs; /* besides; the bounds do not count for them but deaths */
+    bool                is_random_only;
     enum weave_barrier  barrier;
     bool                is_visible_early; /* a map has its name before it is complete: Windows */
 };
