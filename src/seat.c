@@ -69,12 +69,50 @@ static bool find_landmark(const struct gyre_ring *ring, enum gyre_start start, u
     return gyre__mark_oldest(ring, mark);
 }
 
+/*
+ * The number of the next message to be published, as it was at some moment.  Statuses as those of
+ * gyre__seat_go_to.
+ */
+static enum gyre_status find_newest(const struct gyre_consumer *consumer, uint64_t *seq)
+{
+    uint64_t         walk_size = 0;
+    enum gyre_status status = GYRE_CORRUPT;
+
+    for (uint32_t i = 0; i < START_TRIES; i++) {
+        struct gyre_mark mark;
+        uint64_t         begin;
+        bool             is_good;
+        if (!find_landmark(&consumer->ring, GYRE_START_NEWEST, 0, &mark))
+            continue;
+        begin = mark.pos;
+        is_good = gyre__mark_walk(&consumer->ring, &mark, UINT64_MAX);
+        *seq = mark.seq;
+        gyre_fence_acquire();                       /* E7 */
+        if (!gyre__is_overwritten(consumer, begin)) /* E7 */
+            return is_good ? GYRE_OK : GYRE_CORRUPT;
+        status = GYRE_TIMEOUT;
+        walk_size += mark.pos - begin;
+        if (walk_size > GYRE_WALK_LAPS * consumer->ring.geometry.capacity)
+            break;
+    }
+    return status;
+}
+
+/*
+ * The newest message is chosen before the seat is stored: whatever a producer publishes that has
+ * seen the seat (gyre_producer_wait_consumers) is received.
+ */
 enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
                                   uint64_t seq)
 {
     uint64_t         walk_size = 0;
     enum gyre_status status = GYRE_CORRUPT;
 
+    if (start == GYRE_START_NEWEST) {
+        if (find_newest(consumer, &seq) == GYRE_CORRUPT)
+            return GYRE_CORRUPT;
+        start = GYRE_START_SEQ;
+    }
     for (uint32_t i = 0; i < START_TRIES; i++) {
         struct gyre_mark mark;
         bool             is_good;
@@ -88,8 +126,7 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
             return GYRE_OK;
         if (start == GYRE_START_SEQ && seq < mark.seq)
             return GYRE_OK; /* gone already: the oldest, and a gap to be told */
-        is_good =
-            gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
+        is_good = gyre__mark_walk(&consumer->ring, &mark, seq);
         gyre_fence_acquire();                                               /* E7 */
         horizon = gyre_load_relaxed_64(&consumer->ring.front->horizon_pos); /* E5 E7 */
         if (gyre__pos_after(horizon, consumer->fast.held_pos)) {
