@@ -88,6 +88,7 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
                                    struct gyre_seat_info *seats, uint32_t seat_capacity,
                                    uint32_t *seat_taken, struct gyre_error *error)
 {
+    struct sync_place place = {.name = name};
     struct gyre_error ignored;
     struct gyre_ring  ring;
     struct gyre_mark  oldest, end;
@@ -104,7 +105,7 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "info");
     if ((seats == NULL || seat_taken == NULL) && seat_capacity != 0)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "seats");
-    status = gyre__ring_look(&ring, name, true, error);
+    status = gyre__ring_look(&ring, &place, true, error);
     if (status != GYRE_OK)
         return status;
     describe_ring(&ring, info);

@@ -15,6 +15,7 @@
 
 #include <bcrypt.h>
 #include <io.h>
+#include <sddl.h>
 #include <winternl.h>
 
 /* One entry of an object directory, as ntdll returns it. */
@@ -40,6 +41,8 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(CancelIoEx)                                                                                  \
     X(CancelSynchronousIo)                                                                         \
     X(CloseHandle)                                                                                 \
+    X(ConvertStringSecurityDescriptorToSecurityDescriptorW)                                        \
+    X(ConvertStringSidToSidW)                                                                      \
     X(CreateEventExW)                                                                              \
     X(CreateFileMappingW)                                                                          \
     X(CreateMutexExW)                                                                              \
@@ -49,6 +52,7 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(EqualSid)                                                                                    \
     X(FreeLibrary)                                                                                 \
     X(FreeLibraryAndExitThread)                                                                    \
+    X(GetAce)                                                                                      \
     X(GetCurrentProcess)                                                                           \
     X(GetCurrentProcessId)                                                                         \
     X(GetCurrentThread)                                                                            \
@@ -56,12 +60,15 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(GetModuleHandleExW)                                                                          \
     X(GetModuleHandleW)                                                                            \
     X(GetProcAddress)                                                                              \
+    X(GetSecurityDescriptorDacl)                                                                   \
     X(GetSecurityDescriptorOwner)                                                                  \
+    X(GetSecurityDescriptorSacl)                                                                   \
     X(GetStdHandle)                                                                                \
     X(GetSystemTimePreciseAsFileTime)                                                              \
     X(GetTokenInformation)                                                                         \
     X(InitializeAcl)                                                                               \
     X(InitializeSecurityDescriptor)                                                                \
+    X(LocalFree)                                                                                   \
     X(MapViewOfFile)                                                                               \
     X(OpenEventW)                                                                                  \
     X(OpenFileMappingW)                                                                            \
@@ -78,6 +85,7 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(SetEvent)                                                                                    \
     X(SetSecurityDescriptorDacl)                                                                   \
     X(SetSecurityDescriptorOwner)                                                                  \
+    X(SetSecurityDescriptorSacl)                                                                   \
     X(SetWaitableTimer)                                                                            \
     X(Sleep)                                                                                       \
     X(SleepConditionVariableSRW)                                                                   \
