@@ -48,7 +48,7 @@ static enum site_file file_of(enum sync_object object)
     return object == SYNC_DATA ? SITE_DATA : SITE_CTRL;
 }
 
-/* Over its limit of file size a process gets SIGXFSZ, which ends it: so the limit is asked first. */
+/* Over its limit of file size a process gets SIGXFSZ, which ends it: the limit is asked first. */
 static int commit(int fd, uint64_t size)
 {
     struct rlimit limit;

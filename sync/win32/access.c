@@ -13,7 +13,7 @@
 
 #define WIDE_LIMIT 4096u
 
-/* What is written in ASCII alone, as SIDs and descriptors are; freed by the caller.  NULL: not so. */
+/* What is in ASCII alone, as SIDs and descriptors are; freed by the caller.  NULL: not so. */
 static wchar_t *widen(const char *text)
 {
     size_t   length = strlen(text);
@@ -91,7 +91,7 @@ static bool is_known(const struct sync_guard *guard, PSID sid)
            sync_calls.EqualSid(sid, &local_system);
 }
 
-/* What of an entry's rights holds for an object: of DATA nobody but its owner gets more than READ. */
+/* What of an entry's rights holds for an object: others get no more of DATA than to read it. */
 static ACCESS_MASK rights_to(ACCESS_MASK mask, bool is_data)
 {
     const ACCESS_MASK reading = GENERIC_READ | GENERIC_ALL | SECTION_MAP_READ;

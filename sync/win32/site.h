@@ -73,8 +73,8 @@ struct sync_site {
 enum gyre_status sync_fail_os(struct gyre_error *error, DWORD os_code, const char *call);
 
 /*
- * access.c: fills a guard for the user of this process and what the place says; freed by close, also
- * after a failure.  BAD_ARGUMENT, UNSUPPORTED, DENIED, NO_MEMORY, SYSTEM.
+ * access.c: fills a guard for the user of this process and what the place says; freed by close,
+ * also after a failure.  BAD_ARGUMENT, UNSUPPORTED, DENIED, NO_MEMORY, SYSTEM.
  */
 enum gyre_status sync_guard_init(struct sync_guard *guard, const struct sync_place *place,
                                  struct gyre_error *error);
