@@ -91,14 +91,18 @@ static bool is_known(const struct sync_guard *guard, PSID sid)
            sync_calls.EqualSid(sid, &local_system);
 }
 
-/* What of an entry's rights holds for an object: others get no more of DATA than to read it. */
+/*
+ * What of an entry's rights holds for an object.  Others get no more of DATA than to read it, and
+ * nothing of the rest unless they may write there: a right to wait for a mutex can hold up others.
+ */
 static ACCESS_MASK rights_to(ACCESS_MASK mask, bool is_data)
 {
     const ACCESS_MASK reading = GENERIC_READ | GENERIC_ALL | SECTION_MAP_READ;
+    const ACCESS_MASK writing = GENERIC_WRITE | GENERIC_ALL | SECTION_MAP_WRITE;
 
-    if (!is_data)
-        return mask;
-    return (mask & reading) != 0 ? GENERIC_READ : 0;
+    if (is_data)
+        return (mask & reading) != 0 ? GENERIC_READ : 0;
+    return (mask & writing) != 0 ? mask : 0;
 }
 
 /* The entries of the given list, behind those of the owner and the system. */
