@@ -26,6 +26,7 @@ int main(void)
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -82,7 +83,8 @@ static void become(const struct person *person)
 
     if (setgroups(person->is_member ? 1 : 0, &group) != 0 ||
         setresgid(person->uid, person->uid, person->uid) != 0 ||
-        setresuid(person->uid, person->uid, person->uid) != 0)
+        setresuid(person->uid, person->uid, person->uid) != 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) /* behind the change of users, which ends it */
         _exit(90);
 }
 
@@ -256,8 +258,19 @@ static void clear_dir(const char *path)
     (void)rmdir(path);
 }
 
+static pid_t living_owner;
+
+static void end_owner(pid_t child)
+{
+    living_owner = 0;
+    (void)kill(child, SIGKILL);
+    EXPECT(waitpid(child, NULL, 0) == child, "waitpid");
+}
+
 static void clear(void)
 {
+    if (living_owner != 0) /* of a trial that failed */
+        end_owner(living_owner);
     clear_dir(OWNER_DIR);
     clear_dir(STRANGER_DIR);
 }
@@ -277,6 +290,7 @@ static pid_t start_owner(uint32_t mode, mode_t mask)
         (void)umask(mask);
         _exit(publish());
     }
+    living_owner = child;
     for (uint64_t end = trial_patience(); !__atomic_load_n(&answer->is_ready, __ATOMIC_ACQUIRE);) {
         EXPECT(gyre_now_ns() < end, "the owner hangs");
         process_nap();
@@ -284,12 +298,6 @@ static pid_t start_owner(uint32_t mode, mode_t mask)
     EXPECT(answer->status == GYRE_OK, "mode 0%o: the owner gets %s, field %s, call %s", mode,
            gyre_status_name((enum gyre_status)answer->status), answer->field, answer->call);
     return child;
-}
-
-static void end_owner(pid_t child)
-{
-    (void)kill(child, SIGKILL);
-    EXPECT(waitpid(child, NULL, 0) == child, "waitpid");
 }
 
 static void expect_cell(uint32_t mode, const struct person *person, const char *what,
