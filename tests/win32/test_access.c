@@ -139,8 +139,8 @@ static void a_descriptor_that_cannot_be_honoured_is_refused(void)
 }
 
 /*
- * An object of the ring's whose list gives us, as part of everybody, these rights alone.  Wine makes
- * a group the owner of what names none, so one that is to be ours says so.
+ * An object of the ring's whose list gives us, as part of everybody, these rights alone.  Wine
+ * makes a group the owner of what names none, so one that is to be ours says so.
  */
 static HANDLE plant(const char *suffix, bool is_ours, const wchar_t *list, bool is_mutex)
 {
