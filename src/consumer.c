@@ -36,7 +36,8 @@ static void forget_consumer(struct gyre_ring *ring)
     consumer->member.work = NULL;
 }
 
-static enum gyre_status open_once(const char *name, const struct gyre_consumer_options *options,
+static enum gyre_status open_once(const struct sync_place            *place,
+                                  const struct gyre_consumer_options *options,
                                   struct gyre_consumer **consumer, struct gyre_error *error)
 {
     struct gyre_consumer *made = calloc(1, sizeof(*made));
@@ -49,9 +50,9 @@ static enum gyre_status open_once(const char *name, const struct gyre_consumer_o
     made->wait = options->wait;
     made->spin_ns = options->spin_ns;
     if (options->kind == GYRE_TAP)
-        status = gyre__ring_look(&made->ring, name, false, error);
+        status = gyre__ring_look(&made->ring, place, false, error);
     else
-        status = gyre__ring_join(&made->ring, name, error);
+        status = gyre__ring_join(&made->ring, place, error);
     if (status != GYRE_OK) {
         free(made);
         return status;
@@ -72,6 +73,7 @@ enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer
 {
     struct gyre_error            ignored;
     struct gyre_consumer_options checked;
+    struct sync_place            place = {.name = name};
     struct sync_birth           *birth = NULL;
     enum gyre_status             status;
 
@@ -85,13 +87,15 @@ enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer
     status = gyre__check_consumer_options(options, &checked, error);
     if (status != GYRE_OK)
         return status;
-    status = open_once(name, &checked, consumer, error);
+    place.owner = checked.owner;
+    place.is_global = checked.scope == GYRE_SCOPE_GLOBAL;
+    status = open_once(&place, &checked, consumer, error);
     if (status != GYRE_NOT_FOUND || checked.open_deadline_ns == 0)
         return status;
-    status = sync_birth_open(name, &birth, error);
+    status = sync_birth_open_at(&place, &birth, error);
     while (status == GYRE_OK) {
         memset(error, 0, sizeof(*error));
-        status = open_once(name, &checked, consumer, error);
+        status = open_once(&place, &checked, consumer, error);
         if (status != GYRE_NOT_FOUND)
             break;
         status = sync_birth_wait(birth, checked.open_deadline_ns);

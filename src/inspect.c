@@ -96,6 +96,7 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
                                    struct gyre_seat_info *seats, uint32_t seat_capacity,
                                    uint32_t *seat_taken, struct gyre_error *error)
 {
+    struct sync_place place = {.name = name};
     struct gyre_error ignored;
     struct gyre_ring  ring;
     struct gyre_mark  oldest, end;
@@ -112,7 +113,7 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "info");
     if ((seats == NULL || seat_taken == NULL) && seat_capacity != 0)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "seats");
-    status = gyre__ring_look(&ring, name, true, error);
+    status = gyre__ring_look(&ring, &place, true, error);
     if (status != GYRE_OK)
         return status;
     describe_ring(&ring, info);
@@ -169,6 +170,7 @@ enum gyre_status gyre_ring_inspect_groups(const char *name, struct gyre_group_in
                                           uint32_t capacity, uint32_t *group_count,
                                           struct gyre_error *error)
 {
+    struct sync_place place = {.name = name};
     struct gyre_error ignored;
     struct gyre_ring  ring;
     struct gyre_mark  oldest, end;
@@ -183,7 +185,7 @@ enum gyre_status gyre_ring_inspect_groups(const char *name, struct gyre_group_in
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
     if (group_count == NULL || (groups == NULL && capacity != 0))
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "groups");
-    status = gyre__ring_look(&ring, name, true, error);
+    status = gyre__ring_look(&ring, &place, true, error);
     if (status != GYRE_OK)
         return status;
     if (!find_ends(&ring, &oldest, &end)) {

@@ -175,10 +175,10 @@ enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, 
 enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
                                    const struct gyre_ring_options *options,
                                    struct gyre_error              *error);
-enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name,
+enum gyre_status gyre__ring_join(struct gyre_ring *ring, const struct sync_place *place,
                                  struct gyre_error *error);
-enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
-                                 struct gyre_error *error);
+enum gyre_status gyre__ring_look(struct gyre_ring *ring, const struct sync_place *place,
+                                 bool with_ctrl, struct gyre_error *error);
 void             gyre__ring_bind(struct gyre_ring *ring);
 void             gyre__ring_list(struct gyre_ring *ring);
 void             gyre__ring_close(struct gyre_ring *ring);

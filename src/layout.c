@@ -57,6 +57,13 @@ static bool align_is_good(uint32_t align)
     return is_power_of_two(align) && align >= GYRE_FRAME_ALIGN_MIN && align <= GYRE_FRAME_ALIGN_MAX;
 }
 
+/* The owner keeps its rights, nobody executes, all others at most read, and who writes reads. */
+static bool mode_is_good(uint32_t mode)
+{
+    return mode == 0 || ((mode & ~UINT32_C(0664)) == 0 && (mode & 0600) == 0600 &&
+                         ((mode & 0020) == 0 || (mode & 0040) != 0));
+}
+
 static bool name_is_good(const char *name, size_t size)
 {
     static const char allowed[] =
@@ -136,6 +143,10 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
     if (checked->first_pos % (checked->capacity != 0 ? checked->capacity : DEFAULT_CAPACITY) != 0)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "first_pos");
+    if (!mode_is_good(checked->mode))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "mode");
+    if (checked->scope > GYRE_SCOPE_GLOBAL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
     if (checked->spin_ns == 0)
         checked->spin_ns = DEFAULT_SPIN_NS;
     return GYRE_OK;
@@ -156,6 +167,8 @@ enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "on_gap");
     if (checked->wait > GYRE_WAIT_SLEEP)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
+    if (checked->scope > GYRE_SCOPE_GLOBAL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
     if (checked->spin_ns == 0)
         checked->spin_ns = DEFAULT_SPIN_NS;
     return check_group(checked, error);

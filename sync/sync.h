@@ -26,9 +26,9 @@ enum gyre_status sync_fail(struct gyre_error *error, enum gyre_status status, in
  * site: the named place where the objects of one ring live.
  *
  * Linux: NAME.data, NAME.ctrl and NAME.lock in $GYRE_DIR or else /dev/shm/gyre-UID, a directory of
- * mode 0700.  Windows: Local\Gyre.NAME (DATA), Local\Gyre.NAME!init (the site's lock) and, once the
- * site is identified, Local\Gyre.ID!ctrl and its like, where ID is 32 hexadecimal digits that
- * nobody can guess.
+ * mode 0700, or 0711 once others may read a ring there.  Windows: Local\Gyre.NAME (DATA),
+ * Local\Gyre.NAME!init (the site's lock) and, once the site is identified, Local\Gyre.ID!ctrl and
+ * its like, where ID is 32 hexadecimal digits that nobody can guess.
  */
 struct sync_site;
 
@@ -38,9 +38,30 @@ enum sync_site_mode {
     SYNC_SITE_LOOK    /* as JOIN, with read rights only: no lock, no attach, no lease */
 };
 
-/* DENIED, NOT_FOUND, NO_MEMORY, SYSTEM.  `name` has been checked. */
-enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode, struct sync_site **site,
-                                struct gyre_error *error);
+/*
+ * Which site, and who may use the objects that are made there.  The strings are read by the call
+ * that takes the place and not kept.  All but the name may be zero: this user alone.
+ */
+struct sync_place {
+    const char *name;      /* has been checked */
+    const char *owner;     /* whose site, if not ours: Linux: a user; Windows: a SID */
+    const char *group;     /* Linux: the group of new objects */
+    const char *sddl;      /* Windows: the rights to new objects */
+    uint32_t    mode;      /* Linux: 04: may read DATA; 020: may lock and write CTRL */
+    bool        is_global; /* Windows: Global\ instead of Local\ */
+};
+
+/* DENIED, NOT_FOUND, NO_MEMORY, BAD_ARGUMENT and UNSUPPORTED with error->field, SYSTEM. */
+enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_site_mode mode,
+                                   struct sync_site **site, struct gyre_error *error);
+
+static inline enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode,
+                                              struct sync_site **site, struct gyre_error *error)
+{
+    struct sync_place place = {name, NULL, NULL, NULL, 0, false};
+
+    return sync_site_open_at(&place, mode, site, error);
+}
 
 /* Frees the site and all it holds: lock, attachment, leases.  Removes nothing.  NULL is allowed. */
 void sync_site_close(struct sync_site *site);
@@ -106,8 +127,16 @@ enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), v
  * no reason) or TIMEOUT, and sleeps at most `deadline_ns`.
  */
 struct sync_birth;
-enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
-                                 struct gyre_error *error);
+enum gyre_status sync_birth_open_at(const struct sync_place *place, struct sync_birth **birth,
+                                    struct gyre_error *error);
+
+static inline enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
+                                               struct gyre_error *error)
+{
+    struct sync_place place = {name, NULL, NULL, NULL, 0, false};
+
+    return sync_birth_open_at(&place, birth, error);
+}
 enum gyre_status sync_birth_wait(struct sync_birth *birth, uint64_t deadline_ns);
 void             sync_birth_close(struct sync_birth *birth);
 

@@ -63,6 +63,12 @@ enum {
     GYRE_KEEP = 2
 };
 
+/* Where a ring's name is known.  Linux: always on the whole machine, or wherever GYRE_DIR is. */
+enum gyre_scope {
+    GYRE_SCOPE_LOCAL = 0, /* Windows: in this session: Local\ */
+    GYRE_SCOPE_GLOBAL = 1 /* Windows: in all sessions: Global\; creation needs a privilege */
+};
+
 /*
  * What gyre_producer_open takes.  Start from GYRE_RING_OPTIONS_INIT, so that `size` is right and
  * all else is zero.  Zero means: the default for a new ring, or whatever an existing ring has.
@@ -76,10 +82,27 @@ struct gyre_ring_options {
     uint32_t wait;      /* enum gyre_wait_strategy, of gyre_send and gyre_producer_wait_consumers */
     uint32_t spin_ns;   /* how long to spin before a sleep; default 20000 */
     uint64_t first_pos; /* where positions of a new ring begin, a multiple of the capacity */
+    /*
+     * Who else may use a new ring; by default nobody.  Others never publish to it or remove it.
+     *
+     * Linux: `mode` has the bits of chmod.  0600 (default): its owner alone.  04 for the group or
+     * for all others (0640, 0644): they may tap.  06 for the group (0660): it may also take seats.
+     * Nothing depends on the umask.  Whatever others may do, the directory gets mode 0711.
+     * `owner_group`: a group's name or number; NULL: the group of this process.
+     *
+     * Windows: `sddl` is a security descriptor as text, such as "D:(A;;GR;;;AU)".  GR: may tap; GA:
+     * may also take a seat.  The owner and the system have all rights in any case.
+     *
+     * UNSUPPORTED where the other system's option is not zero.
+     */
+    uint32_t    mode;
+    uint32_t    scope; /* enum gyre_scope */
+    const char *owner_group;
+    const char *sddl;
 };
 #define GYRE_RING_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0                                      \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL                    \
     }
 
 enum gyre_consumer_kind {
@@ -101,21 +124,30 @@ enum gyre_on_gap {
 
 /* What gyre_consumer_open takes.  Start from GYRE_CONSUMER_OPTIONS_INIT; zero is the default. */
 struct gyre_consumer_options {
-    uint32_t    size;   /* sizeof(struct gyre_consumer_options) */
-    uint32_t    kind;   /* enum gyre_consumer_kind */
-    uint32_t    start;  /* enum gyre_start */
-    uint32_t    on_gap; /* enum gyre_on_gap */
-    uint64_t    start_seq;
-    uint32_t    wait;             /* enum gyre_wait_strategy */
-    uint32_t    spin_ns;          /* how long to spin before a sleep; default 20000 */
-    uint64_t    open_deadline_ns; /* how long to wait for the ring to appear; 0: not at all */
-    const char *group;            /* NULL, or the name of a work-sharing group to be a member of */
-    uint32_t    group_flags;      /* GYRE_GROUP_KEEP */
+    uint32_t size;   /* sizeof(struct gyre_consumer_options) */
+    uint32_t kind;   /* enum gyre_consumer_kind */
+    uint32_t start;  /* enum gyre_start */
+    uint32_t on_gap; /* enum gyre_on_gap */
+    uint64_t start_seq;
+    uint32_t wait;             /* enum gyre_wait_strategy */
+    uint32_t spin_ns;          /* how long to spin before a sleep; default 20000 */
+    uint64_t open_deadline_ns; /* how long to wait for the ring to appear; 0: not at all */
+    /*
+     * Whose ring it is, if not this user's own: on Linux a user's name or number, and the ring is
+     * looked for in /dev/shm/gyre-NUMBER unless GYRE_DIR is set; on Windows a SID, "S-1-5-...".
+     * Whom you name here you trust not to cut the ring's memory short.  The rings of root, and on
+     * Windows of the system and the administrators, need no such trust.
+     */
+    const char *owner;
+    uint32_t    scope;       /* enum gyre_scope */
+    uint32_t    group_flags; /* GYRE_GROUP_KEEP */
+    const char *group;       /* NULL, or the name of a work-sharing group to be a member of */
     uint32_t    claim_count; /* a member: up to so many messages at once are its own; default 1 */
+    uint32_t    zero;
 };
 #define GYRE_CONSUMER_OPTIONS_INIT                                                                 \
     {                                                                                              \
-        sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                         \
+        sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, 0          \
     }
 
 /*

@@ -32,6 +32,11 @@ const struct cli_option cli_receive_options[] = {
      "go on with the next producer when one closes or dies", NULL, NULL},
     {"timeout", 0, CLI_DURATION, AT(timeout_ns), 0, true, "TIME",
      "wait no longer than that for the ring to appear", NULL, NULL},
+    {"owner", 0, CLI_TEXT, AT(owner), 0, false, "USER",
+     "whose ring it is, if not yours; you trust this user", "owner",
+     "Linux: the name or number of a user; Windows: a SID"},
+    {"scope", 0, CLI_TEXT, AT(scope), 0, false, "SCOPE",
+     "local or global: of this session or of all (Windows)", "scope", NULL},
     {.name = NULL}};
 
 /* Everything one run of the verb works with. */
@@ -199,6 +204,10 @@ static int open_ring(struct receiver *receiver, enum gyre_consumer_kind kind)
 
     if (code != CLI_GO_ON)
         return code;
+    code = cli_read_scope(receiver->args->verb->name, receiver->options->scope, &consumer.scope);
+    if (code != CLI_GO_ON)
+        return code;
+    consumer.owner = receiver->options->owner;
     consumer.kind = (uint32_t)kind;
     cli_interrupt_arm();
     for (;;) {

@@ -88,7 +88,8 @@ enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which,
     fd = sync_calls.openat(site->dir_fd, file, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
     if (fd < 0)
         return site_fail(error, errno, "openat");
-    if (sync_calls.fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode)) {
+    if (sync_calls.fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_nlink > 1 ||
+        (status.st_uid != site->access.owner && status.st_uid != 0)) {
         (void)sync_calls.close(fd);
         return sync_fail(error, GYRE_DENIED, 0, "fstat");
     }

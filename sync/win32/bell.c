@@ -20,8 +20,8 @@ enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t
     char    suffix[24];
 
     snprintf(suffix, sizeof(suffix), "!bell.%u", (unsigned)which);
-    sync_object_name(name, site->id, suffix);
-    HANDLE event = sync_calls.CreateEventExW(&site->guard.attributes, name, 0,
+    sync_object_name(name, site->scope, site->id, suffix);
+    HANDLE event = sync_calls.CreateEventExW(&site->guard.other.attributes, name, 0,
                                              SYNCHRONIZE | EVENT_MODIFY_STATE);
     if (event == NULL)
         return sync_fail_os(error, GetLastError(), "CreateEventExW");

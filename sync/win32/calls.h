@@ -15,6 +15,7 @@
 
 #include <bcrypt.h>
 #include <io.h>
+#include <sddl.h>
 #include <winternl.h>
 
 /* One entry of an object directory, as ntdll returns it. */
@@ -46,6 +47,8 @@ NTSTATUS WINAPI sync_query_semaphore(HANDLE semaphore, ULONG *count);
     X(CancelIoEx)                                                                                  \
     X(CancelSynchronousIo)                                                                         \
     X(CloseHandle)                                                                                 \
+    X(ConvertStringSecurityDescriptorToSecurityDescriptorW)                                        \
+    X(ConvertStringSidToSidW)                                                                      \
     X(CreateEventExW)                                                                              \
     X(CreateFileMappingW)                                                                          \
     X(CreateMutexExW)                                                                              \
@@ -56,6 +59,7 @@ NTSTATUS WINAPI sync_query_semaphore(HANDLE semaphore, ULONG *count);
     X(EqualSid)                                                                                    \
     X(FreeLibrary)                                                                                 \
     X(FreeLibraryAndExitThread)                                                                    \
+    X(GetAce)                                                                                      \
     X(GetCurrentProcess)                                                                           \
     X(GetCurrentProcessId)                                                                         \
     X(GetCurrentThread)                                                                            \
@@ -63,12 +67,15 @@ NTSTATUS WINAPI sync_query_semaphore(HANDLE semaphore, ULONG *count);
     X(GetModuleHandleExW)                                                                          \
     X(GetModuleHandleW)                                                                            \
     X(GetProcAddress)                                                                              \
+    X(GetSecurityDescriptorDacl)                                                                   \
     X(GetSecurityDescriptorOwner)                                                                  \
+    X(GetSecurityDescriptorSacl)                                                                   \
     X(GetStdHandle)                                                                                \
     X(GetSystemTimePreciseAsFileTime)                                                              \
     X(GetTokenInformation)                                                                         \
     X(InitializeAcl)                                                                               \
     X(InitializeSecurityDescriptor)                                                                \
+    X(LocalFree)                                                                                   \
     X(MapViewOfFile)                                                                               \
     X(OpenEventW)                                                                                  \
     X(OpenFileMappingW)                                                                            \
@@ -86,6 +93,7 @@ NTSTATUS WINAPI sync_query_semaphore(HANDLE semaphore, ULONG *count);
     X(SetEvent)                                                                                    \
     X(SetSecurityDescriptorDacl)                                                                   \
     X(SetSecurityDescriptorOwner)                                                                  \
+    X(SetSecurityDescriptorSacl)                                                                   \
     X(SetWaitableTimer)                                                                            \
     X(Sleep)                                                                                       \
     X(SleepConditionVariableSRW)                                                                   \

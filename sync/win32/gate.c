@@ -15,9 +15,9 @@ enum gyre_status sync_gate_open(struct sync_site *site, uint32_t which, uint32_t
     char    suffix[24];
 
     snprintf(suffix, sizeof(suffix), "!gate.%u", (unsigned)which);
-    sync_object_name(name, site->id, suffix);
+    sync_object_name(name, site->scope, site->id, suffix);
     HANDLE semaphore =
-        sync_calls.CreateSemaphoreExW(&site->guard.attributes, 0, SYNC_GATE_PERMITS_MAX, name, 0,
+        sync_calls.CreateSemaphoreExW(&site->guard.other.attributes, 0, SYNC_GATE_PERMITS_MAX, name, 0,
                                       SYNCHRONIZE | SEMAPHORE_MODIFY_STATE | SYNC_SEMAPHORE_QUERY);
     if (semaphore == NULL)
         return sync_fail_os(error, GetLastError(), "CreateSemaphoreExW");

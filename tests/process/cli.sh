@@ -336,6 +336,17 @@ test_codes() {
     says "no name" 2 "^gyre: sub: NAME: .*missing" sub
     says "two names" 2 "^gyre: sub: y: " sub x y
     says "a name for list" 2 "^gyre: list: x: " list x
+    says "a mode with too many rights" 2 "^gyre: pub: x: --mode 0666: .*0644" pub x --mode 0666
+    says "a mode that is none" 2 "^gyre: pub: --mode 9: not a mode" pub x --mode 9
+    says "an unknown scope" 2 "^gyre: tail: --scope all: neither" tail x --scope all
+    says "an unknown owner" 2 "^gyre: tail: x: --owner no.body: .*a user" tail x --owner no.body
+    if [ -n "${GYRE_WINE:-}" ]; then
+        says "a mode on Windows" 1 "^gyre: pub: x: --mode 0640: .*cannot do that" pub x --mode 0640
+        says "a bad SDDL" 2 "^gyre: pub: x: --sddl nonsense: " pub x --sddl nonsense
+    else
+        says "an SDDL on Linux" 1 "^gyre: pub: x: --sddl D:: .*cannot do that" pub x --sddl D:
+        says "advice where memory is used up" 1 "^gyre: advice: " pub "$ring" --capacity 1T
+    fi
     says "bad name" 2 "^gyre: pub: no/slash: .*field name" pub no/slash
     says "bad name behind --" 2 "^gyre: stat: -x: .*field name" stat -- -x
     says "a value is missing" 2 "^gyre: sub: -n COUNT: .*missing" sub x -n
