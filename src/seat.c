@@ -229,8 +229,12 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     } else {
         fast->room_pos = &consumer->own_header; /* zero: a tap frees nobody's room */
     }
-    if (options->group != NULL)
-        return gyre__group_join(consumer, options, error);
+    if (options->group != NULL) {
+        status = gyre__group_join(consumer, options, error);
+        if (status == GYRE_OK)
+            gyre__ring_room(ring); /* as below */
+        return status;
+    }
     if (!gyre__seat_go_to(consumer, options->start, options->start_seq))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
     status = gyre__seat_check_start(consumer, options, error);

@@ -283,6 +283,19 @@ SCENARIO(groups, a_gap_that_a_peek_meets_is_told_by_the_next_wait)
     gyre_producer_close(producer);
 }
 
+SCENARIO(groups, a_member_that_joins_rings_a_producer_that_waits_for_consumers)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a;
+
+    CHECK_EQ(producer->ring.room->bell, 0);
+    a = open_member(name, "workers");
+    CHECK_EQ(producer->ring.room->bell, 1);
+    gyre_consumer_close(a);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(groups, all_are_told_the_end_when_the_last_claim_is_released)
 {
     const char           *name = ring_dir_name();
