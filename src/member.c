@@ -249,15 +249,28 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer)
     return gyre__member_is_ready(consumer) ? GYRE_TIMEOUT : GYRE_CLOSED; /* E9 */
 }
 
+/* What there is to tell is left to gyre_wait. */
+static bool get_claim(struct gyre_consumer *consumer)
+{
+    enum gyre_status status;
+
+    if (consumer->gap_pending != 0 || consumer->verdict != GYRE_OK)
+        return false;
+    status = gyre__member_poll(consumer);
+    if (status == GYRE_GAP) {
+        consumer->gap_pending = consumer->gap_count;
+        consumer->lost_count -= consumer->gap_count; /* counted when it is told */
+    }
+    return status == GYRE_OK;
+}
+
 const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
 {
     struct gyre_fast_consumer *fast = &consumer->fast;
     struct gyre_ring          *ring = &consumer->ring;
 
-    if (consumer->member.work == NULL &&
-        (consumer->gap_pending != 0 || consumer->verdict != GYRE_OK ||
-         gyre__member_poll(consumer) != GYRE_OK))
-        return NULL; /* gyre_wait tells what there is to tell */
+    if (consumer->member.work == NULL && !get_claim(consumer))
+        return NULL;
     while (fast->peek_pos != consumer->member.end_pos) {
         struct gyre_mark at = {fast->peek_pos, fast->peek_seq};
         uint64_t         frame_size = 0;

@@ -275,8 +275,12 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     } else {
         fast->room_pos = &consumer->own_header; /* zero: a tap frees nobody's room */
     }
-    if (options->group != NULL)
-        return gyre__group_join(consumer, options, error);
+    if (options->group != NULL) {
+        status = gyre__group_join(consumer, options, error);
+        if (status == GYRE_OK)
+            gyre__ring_room(ring); /* as below */
+        return status;
+    }
     /* Who is overtaken and lossy has a place to tell the gap from. */
     status = gyre__seat_go_to(consumer, options->start, options->start_seq);
     if (status == GYRE_CORRUPT || (status != GYRE_OK && !fast->is_lossy))

@@ -180,6 +180,9 @@ int cli_print_end(int code);
 
 /* sub: receiving, shared with tail. */
 struct cli_receive_options {
+    const char *group; /* NULL: no member of one */
+    uint64_t    claim_count;
+    bool        is_group_kept;
     bool        is_lossy;
     bool        is_raw;
     bool        is_following;
@@ -191,9 +194,10 @@ struct cli_receive_options {
 };
 #define CLI_RECEIVE_DEFAULTS                                                                       \
     {                                                                                              \
-        false, false, false, NULL, UINT64_MAX, GYRE_FOREVER, NULL, NULL                            \
+        NULL, 0, false, false, false, false, NULL, UINT64_MAX, GYRE_FOREVER, NULL, NULL            \
     }
-extern const struct cli_option cli_receive_options[]; /* the first is --lossy, which tail skips */
+#define CLI_SUB_ALONE 4u /* so many options at the front are not for taps */
+extern const struct cli_option cli_receive_options[];
 int cli_receive(const struct cli_args *args, const struct cli_receive_options *options,
                 enum gyre_consumer_kind kind);
 

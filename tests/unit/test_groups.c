@@ -260,6 +260,42 @@ SCENARIO(groups, a_lossy_one_counts_exactly_what_it_lost)
     gyre_producer_close(producer);
 }
 
+SCENARIO(groups, a_gap_that_a_peek_meets_is_told_by_the_next_wait)
+{
+    const struct wishes   lossy = {"workers", GYRE_START_NEWEST, GYRE_LOSSY, 0, 0};
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = NULL;
+    uint64_t              lost;
+    uint32_t              size;
+
+    CHECK_EQ(try_member(name, &lossy, &a, NULL), GYRE_OK);
+    send(producer, 0, 10 * FRAMES);
+    CHECK(gyre_peek(a, &size) == NULL);
+    CHECK_EQ(gyre_wait(a, 0), GYRE_GAP);
+    lost = gyre_consumer_gap(a);
+    CHECK(lost >= 9 * FRAMES);
+    CHECK_EQ(gyre_consumer_lost(a), lost);
+    CHECK_EQ(inspect_group(name).lost_count, lost);
+    take_one(a, lost);
+    CHECK_EQ(gyre_wait(a, 0), GYRE_OK);
+    gyre_consumer_close(a);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(groups, a_member_that_joins_rings_a_producer_that_waits_for_consumers)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a;
+
+    CHECK_EQ(producer->ring.room->bell, 0);
+    a = open_member(name, "workers");
+    CHECK_EQ(producer->ring.room->bell, 1);
+    gyre_consumer_close(a);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(groups, all_are_told_the_end_when_the_last_claim_is_released)
 {
     const char           *name = ring_dir_name();
