@@ -12,6 +12,10 @@
 
 #include "job.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One pass of a loop over messages number `first` to first + count - 1. */
 struct carrier_pass {
     struct job *job;
@@ -74,6 +78,10 @@ extern const struct carrier limit_bell; /* sleep and wake */
 #define LIMIT_BELL_PING_PONG "limit event ping-pong"
 #else
 #define LIMIT_BELL_PING_PONG "limit futex ping-pong"
+#endif
+
+#ifdef __cplusplus
+}
 #endif
 
 #endif

@@ -71,8 +71,9 @@ MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
     return to;
 }
 
-MESSAGE_INLINE int port_publish(struct port *port)
+MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
 {
+    (void)size;
     gyre_publish(port->producer);
     return 0;
 }
@@ -91,8 +92,9 @@ MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
     return NULL;
 }
 
-MESSAGE_INLINE void port_release(struct port *port)
+MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
 {
+    (void)size;
     if (++port->held_count < port->held_max)
         return;
     port->held_count = 0;

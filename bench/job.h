@@ -1,14 +1,23 @@
 /*
  * job.h - one measurement: what the role processes are to do, where they meet, what came out.
  *
- * It lies in memory shared by the bench and the roles and is plain data.  The bench fills in the
- * order (setup, count), starts the roles, and reads outcomes and samples when they are gone.
+ * It lies in memory shared by the bench and the roles and is plain data; C and C++ see the same.
+ * The bench fills in the order (setup, count), starts the roles, and reads outcomes and samples
+ * when they are gone.
  */
 #ifndef GYRE_BENCH_JOB_H
 #define GYRE_BENCH_JOB_H
 
-#include <stdatomic.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+#include <atomic>
+#define _Alignas(size) alignas(size)
+#define _Atomic(type) std::atomic<type>
+extern "C" {
+#else
+#include <stdatomic.h>
+#endif
 
 #define JOB_ROLES_MAX 17
 #define JOB_CONSUMERS_MAX (JOB_ROLES_MAX - 1)
@@ -48,7 +57,7 @@ struct job_outcome {
 };
 
 struct job_bell {
-    _Alignas(128) _Atomic uint32_t word;
+    _Alignas(128) _Atomic(uint32_t) word;
 };
 
 struct job {
@@ -60,9 +69,9 @@ struct job {
     double           ns_per_stamp;
     int32_t          core[JOB_ROLES_MAX]; /* -1: any */
 
-    _Alignas(128) _Atomic uint32_t arrived;
-    _Alignas(128) _Atomic uint64_t meeting[JOB_MEETINGS]; /* ports, handles: the carrier's */
-    _Alignas(128) struct job_bell bell[2];                /* host_bell's */
+    _Alignas(128) _Atomic(uint32_t) arrived;
+    _Alignas(128) _Atomic(uint64_t) meeting[JOB_MEETINGS]; /* ports, handles: the carrier's */
+    _Alignas(128) struct job_bell bell[2];                 /* host_bell's */
 
     struct job_outcome outcome[JOB_ROLES_MAX];
     uint64_t           slice_ns[JOB_SLICES]; /* JOB_PING_PONG: the untimed pass in equal parts */
@@ -80,5 +89,9 @@ int role_fail(struct job *job, uint32_t role, const char *format, ...)
 
 /* Waits until all roles of the job have called it once more. */
 void role_meet(struct job *job);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

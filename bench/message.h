@@ -18,7 +18,7 @@ typedef uint64_t message_aligned_pair __attribute__((vector_size(16), may_alias)
 
 MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
 {
-    unsigned char       *at = to;
+    unsigned char       *at = (unsigned char *)to;
     unsigned char       *end = at + size;
     message_aligned_pair pair = {number, number};
 
@@ -45,7 +45,7 @@ MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
 /* Zero if every word of the message is `number`. */
 MESSAGE_INLINE uint64_t message_check(const void *from, uint32_t size, uint64_t number)
 {
-    const unsigned char *at = from;
+    const unsigned char *at = (const unsigned char *)from;
     const unsigned char *end = at + size;
     message_aligned_pair pair = {number, number};
     message_aligned_pair wrong = {0, 0};
