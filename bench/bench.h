@@ -17,7 +17,7 @@
 #include "host.h"
 #include "job.h"
 
-#define CONTEST_ENTRIES_MAX 16
+#define CONTEST_ENTRIES_MAX 32
 #define CONTEST_ROUNDS_MAX 64
 #define PLACEMENT_CHANGE 1.5
 
@@ -45,7 +45,8 @@ struct entry {
     const char           *system; /* its name in tables and JSON */
     struct job_setup      setup;
     int                   is_limit;
-    const char           *absent; /* why it does not take part; NULL: it does */
+    const char           *absent;                  /* why it does not take part; NULL: it does */
+    char                  reason[JOB_REASON_SIZE]; /* which is not known before it is tried */
     double                value[FIGURE_COUNT][CONTEST_ROUNDS_MAX];
 };
 

@@ -180,6 +180,7 @@ static void dispose(struct job *job)
 
 const struct carrier carrier_gyre = {
     .name = "gyre",
+    .is_ring = 1,
     .dispose = dispose,
     .open = port_open,
     .close = port_close,

@@ -24,7 +24,25 @@ const struct carrier *const carrier_list[] = {
 #ifndef _WIN32
     &carrier_posix_mq,
 #endif
-    &limit_word,         &limit_line,   &limit_stream, &limit_memcpy, &limit_bell, NULL,
+#ifdef GYRE_BENCH_CK
+    &carrier_ck_ring,
+#endif
+#ifdef GYRE_BENCH_DPDK
+    &carrier_rte_ring,
+#endif
+#ifdef GYRE_BENCH_BOOST
+    &carrier_boost_spsc, &carrier_boost_mq,
+#endif
+#ifdef GYRE_BENCH_LIBQB
+    &carrier_libqb,
+#endif
+#ifdef GYRE_BENCH_ZEROMQ
+    &carrier_zeromq,
+#endif
+#ifdef GYRE_BENCH_NNG
+    &carrier_nng,
+#endif
+    &limit_word,         &limit_line,       &limit_stream, &limit_memcpy, &limit_bell, NULL,
 };
 
 uint32_t carrier_idx(const struct carrier *carrier)
@@ -92,8 +110,11 @@ static int prepare(struct contest *contest, struct session *session)
         result = measure_count(session, &entry->setup);
         if (result < 0)
             return -1;
-        if (result > 0)
-            entry->absent = strerror(errno);
+        if (result > 0) {
+            (void)snprintf(entry->reason, sizeof(entry->reason), "%s",
+                           session->job->outcome[0].reason);
+            entry->absent = entry->reason;
+        }
     }
     return 0;
 }

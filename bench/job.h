@@ -23,7 +23,7 @@ extern "C" {
 #define JOB_CONSUMERS_MAX (JOB_ROLES_MAX - 1)
 #define JOB_MEETINGS (2 * JOB_ROLES_MAX)
 #define JOB_SAMPLES_MAX (1u << 17)
-#define JOB_ARENA_SIZE (64u << 20)
+#define JOB_ARENA_SIZE (72u << 20)
 #define JOB_SLICES 16u
 #define JOB_REASON_SIZE 160
 #define JOB_TIMEOUT_NS UINT64_C(20000000000)

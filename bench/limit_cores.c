@@ -218,6 +218,7 @@ const struct carrier limit_line = {
 
 const struct carrier limit_stream = {
     .name = "limit stream",
+    .is_ring = 1,
     .prepare = limit_prepare,
     .open = stream_open,
     .close = stream_close,

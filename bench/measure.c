@@ -69,13 +69,13 @@ static int run(struct session *session, const struct job_setup *setup)
     if (carrier->prepare != NULL)
         result = carrier->prepare(job);
     prepare_errno = errno;
+    if (result != 0 && job->outcome[0].reason[0] == '\0')
+        (void)role_fail(job, 0, "%s", strerror(prepare_errno));
     outcome = result == 0 ? host_run(job, role_count_of(setup), JOB_TIMEOUT_NS) : HOST_DONE;
     if (carrier->dispose != NULL)
         carrier->dispose(job);
-    if (result != 0) {
-        errno = prepare_errno;
+    if (result != 0)
         return 1;
-    }
     if (outcome == HOST_DONE)
         return 0;
     say_why(job, outcome);
