@@ -1,5 +1,5 @@
 /*
- * carrier_rte_ring.c - contestant: DPDK's ring, for one producer and consumer, by its zero-copy API.
+ * carrier_rte_ring.c - contestant: DPDK's ring for one producer and consumer, by its zero-copy API.
  *
  * Only the headers are used: the ring is initialised here field by field, in memory that DPDK's own
  * allocator does not know.  Messages are written and read in their slots, a whole batch at a time.
