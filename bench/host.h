@@ -30,6 +30,8 @@ enum host_outcome {
 struct host_machine {
     char cpu[128];
     char system[128];
+    char caches[128];
+    char governor[64];
     int  core_count;
 };
 

@@ -20,6 +20,7 @@ extern "C" {
 #endif
 
 #define JOB_ROLES_MAX 17
+#define JOB_ATTACHED_MAX 255
 #define JOB_CONSUMERS_MAX (JOB_ROLES_MAX - 1)
 #define JOB_MEETINGS (2 * JOB_ROLES_MAX)
 #define JOB_SAMPLES_MAX (1u << 17)
@@ -32,6 +33,7 @@ enum job_task {
     JOB_PING_PONG, /* role 0 sends and waits for the answer of role 1 */
     JOB_STREAM,    /* role 0 sends as fast as it can to all others */
     JOB_WAKE,      /* role 0 sends now and then to role 1, which sleeps */
+    JOB_ATTACHED,  /* role 0 sends, role 1 has attached_count consumers that do nothing */
     JOB_ALONE      /* role 0 does something by itself */
 };
 
@@ -42,6 +44,8 @@ struct job_setup {
     uint32_t consumer_count; /* 1 but for JOB_STREAM */
     uint32_t batch;          /* messages that appear at once */
     uint32_t frame_align;    /* of Gyre's ring; 0: the default */
+    uint32_t release_count;  /* messages that Gyre's consumer gives back at once; 0: its choice */
+    uint32_t attached_count; /* JOB_ATTACHED */
     uint32_t is_blocking;    /* waits sleep; otherwise they poll */
     uint64_t capacity;       /* bytes of a ring, for carriers that have one */
     uint64_t count;          /* messages, or round trips */
