@@ -69,6 +69,10 @@ extern const struct carrier carrier_pipe;
 extern const struct carrier carrier_tcp;
 #ifdef _WIN32
 extern const struct carrier carrier_named_pipe;
+extern const struct carrier carrier_mailslot;
+extern const struct carrier carrier_copydata;
+extern const struct carrier carrier_shared_event;
+extern const struct carrier carrier_clipboard;
 #else
 extern const struct carrier carrier_unix_stream;
 extern const struct carrier carrier_posix_mq;

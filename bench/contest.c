@@ -26,7 +26,10 @@ const struct carrier *const carrier_list[] = {
     &carrier_unix_stream,
 #endif
     &carrier_tcp,
-#ifndef _WIN32
+#ifdef _WIN32
+    &carrier_mailslot,   &carrier_copydata, &carrier_shared_event,
+    &carrier_clipboard,
+#else
     &carrier_posix_mq,
 #endif
 #ifdef GYRE_BENCH_CK
@@ -47,7 +50,8 @@ const struct carrier *const carrier_list[] = {
 #ifdef GYRE_BENCH_NNG
     &carrier_nng,
 #endif
-    &limit_word,         &limit_line,       &limit_stream, &limit_memcpy, &limit_bell, NULL,
+    &limit_word,         &limit_line,       &limit_stream,
+    &limit_memcpy,       &limit_bell,       NULL,
 };
 
 uint32_t carrier_idx(const struct carrier *carrier)

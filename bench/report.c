@@ -30,6 +30,8 @@ static void format_figure(char cell[CELL_SIZE], double value)
 {
     if (!stats_is_known(value))
         (void)snprintf(cell, CELL_SIZE, "-");
+    else if (value < 0.0995)
+        (void)snprintf(cell, CELL_SIZE, "%.2g", value);
     else
         (void)snprintf(cell, CELL_SIZE, "%.*f", value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value);
 }
