@@ -19,6 +19,13 @@
 #include "host.h"
 #include "job.h"
 
+/* What the build did not find. */
+#ifdef GYRE_BENCH_LEFT_OUT
+#define BENCH_LEFT_OUT GYRE_BENCH_LEFT_OUT
+#else
+#define BENCH_LEFT_OUT ""
+#endif
+
 #define CONTEST_ENTRIES_MAX 32
 #define CONTEST_ROUNDS_MAX 128
 #define ROUNDS_WANTED_MAX 64
@@ -64,6 +71,7 @@ struct entry {
     const char           *system; /* its name in tables and JSON */
     struct job_setup      setup;
     int                   is_limit;
+    int                   has_failed;
     const char           *absent;                  /* why it does not take part; NULL: it does */
     char                  reason[JOB_REASON_SIZE]; /* which is not known before it is tried */
     double                value[FIGURE_COUNT][CONTEST_ROUNDS_MAX];

@@ -163,6 +163,7 @@ static int leave_out(struct entry *entry)
 {
     if (host_is_interrupted() || entry->is_limit || entry->carrier == &carrier_gyre)
         return -1;
+    entry->has_failed = 1;
     entry->absent = "it failed; standard error says how";
     return 0;
 }

@@ -20,11 +20,6 @@
 #else
 #define COMPILER "gcc "
 #endif
-#ifdef GYRE_BENCH_LEFT_OUT
-#define LEFT_OUT GYRE_BENCH_LEFT_OUT
-#else
-#define LEFT_OUT ""
-#endif
 
 static void format_figure(char cell[CELL_SIZE], double value)
 {
@@ -203,8 +198,8 @@ void report_machine(const struct host_machine *machine, const struct limits_now 
     (void)printf("limits    L1 %.0f ns, L2 %.0f ns one way, p50, with a time stamp a round trip "
                  "(%s)\n",
                  now->word, now->line, STAMP_NAME);
-    if (LEFT_OUT[0] != '\0')
-        (void)printf("left out  not found when this was built:%s\n", LEFT_OUT);
+    if (BENCH_LEFT_OUT[0] != '\0')
+        (void)printf("left out  not found when this was built:%s\n", BENCH_LEFT_OUT);
     (void)fflush(stdout);
     if (session->json == NULL)
         return;
@@ -215,7 +210,7 @@ void report_machine(const struct host_machine *machine, const struct limits_now 
     write_text(session->json, "governor", machine->governor);
     write_text(session->json, "compiler", COMPILER __VERSION__);
     write_text(session->json, "stamp", STAMP_NAME);
-    write_text(session->json, "left_out", LEFT_OUT);
+    write_text(session->json, "left_out", BENCH_LEFT_OUT);
     (void)fprintf(session->json, ",\"cores\":%d,\"L1\":%.4g,\"L2\":%.4g}\n", machine->core_count,
                   now->word, now->line);
 }

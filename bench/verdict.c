@@ -58,6 +58,17 @@ void verdict_rate(struct session *session, const struct contest *contest, const 
         verdict->is_met = value >= bar;
 }
 
+/* Nobody was left out: by the build, by the user, or because it failed. */
+static int is_whole_field(const struct session *session, const struct contest *contest)
+{
+    if (session->system_count > 0 || BENCH_LEFT_OUT[0] != '\0')
+        return 0;
+    for (uint32_t i = 0; i < contest->entry_count; i++)
+        if (contest->entries[i].has_failed)
+            return 0;
+    return 1;
+}
+
 void verdict_rivals(struct session *session, const struct contest *contest, const char *quantity,
                     const struct entry *entry, double bar)
 {
@@ -72,6 +83,10 @@ void verdict_rivals(struct session *session, const struct contest *contest, cons
     (void)snprintf(verdict->bar, sizeof(verdict->bar), bar > 1 ? ">= %.4gx" : "> %.4gx", bar);
     (void)snprintf(verdict->note, sizeof(verdict->note), "%s", rival->system);
     verdict->is_met = bar > 1 ? times >= bar : times > bar;
+    if (verdict->is_met && !is_whole_field(session, contest)) {
+        verdict->is_met = -1;
+        (void)snprintf(verdict->note, sizeof(verdict->note), "some contestants took no part");
+    }
 }
 
 static const char *word_of(const struct verdict *verdict)
