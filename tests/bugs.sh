@@ -81,7 +81,8 @@ wanted=("$instructions.a_producer_may_die_anywhere_in_claim"
     "$instructions.a_creator"
     test_stops_linux:stops
     test_creation:creation.racers
-    test_roles:roles.a_producer_takes_over)
+    test_roles:roles.a_producer_takes_over
+    test_roles:roles.seats)
 
 build "${wanted[@]}" || { tail -n 20 "$work/build.log"; echo "not ok - bugs: the sources do not build"; exit 1; }
 if run_tests "${wanted[@]}"; then
@@ -132,5 +133,5 @@ bug "a stopped consumer is taken for a dead one" src/recover.c \
     test_stops_linux:stops
 bug "the seats of the dead are not given back" src/seat.c \
     's/pass < 2/pass < 1/' \
-    test_creation:creation.racers
+    test_roles:roles.seats
 exit $failed
