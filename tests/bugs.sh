@@ -14,10 +14,11 @@ work=$root/build/bugs
 chosen=${1:-}
 failed=0
 
-# The copy keeps the times of its files, so that a second run compiles what was broken alone.
+# Nothing of an earlier run: an object that was made of a broken source may look new.
+rm -rf "$work"
 mkdir -p "$work/source"
 for part in CMakeLists.txt CMakePresets.json cmake include src sync tests; do
-    [ ! -e "$part" ] || cp -a "$part" "$work/source/"
+    [ ! -e "$part" ] || cp -r "$part" "$work/source/"
 done
 cmake -S "$work/source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
     -DCMAKE_C_FLAGS_DEBUG=-g0 -DGYRE_TESTS_CRITERION=OFF \
@@ -40,7 +41,7 @@ run_tests() {
             found=${line#not ok - }
             # A role that ended itself knows better than those who miss it.
             line=$(grep -aE '^# [a-z_ ]+: test_[a-z_]+\.c:[0-9]+: ' "$work/test.log" | head -n 1 || true)
-            found=${found%%: *}: ${line:-${found#*: }}
+            found="${found%%: *}: ${line:-${found#*: }}"
             return 0
         fi
         # Without any line it crashed.
@@ -54,7 +55,7 @@ bug() {
     local name=$1 file=$2 substitution=$3
     shift 3
     [[ $name == *"$chosen"* ]] || return 0
-    cp -p "$root/$file" "$work/source/$file"
+    cp "$root/$file" "$work/source/$file"
     if ! perl -0pi -e "\$n = $substitution; END { exit(\$n != 1) }" "$work/source/$file"; then
         echo "not ok - bug: $name: nothing to break in $file"
         failed=1
@@ -68,8 +69,7 @@ bug() {
         echo "not ok - bug: $name: no test sees it"
         failed=1
     fi
-    cp -p "$root/$file" "$work/source/$file"
-    touch "$work/source/$file"
+    cp "$root/$file" "$work/source/$file"
 }
 
 instructions=test_instructions_linux:instructions
