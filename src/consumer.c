@@ -133,6 +133,8 @@ enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
     bool             is_newest = consumer->on_gap == GYRE_RESUME_NEWEST;
     enum gyre_status status;
 
+    if (consumer->ring.is_forked)
+        return GYRE_FORKED; /* the seat is the parent's */
     if (!consumer->fast.is_lossy) {
         /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
@@ -216,8 +218,6 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
         uint64_t count = consumer->gap_pending;
         consumer->gap_pending = 0;
         gyre__seat_show(consumer);
-        consumer->fast.ring = consumer->ring.bytes;
-        consumer->fast.mask = consumer->ring.geometry.capacity - 1;
         return tell_gap(consumer, count);
     }
     for (uint32_t i = 0; i < POLL_ROUNDS; i++) {
