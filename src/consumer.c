@@ -213,7 +213,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
     if (consumer->verdict != GYRE_OK)
         return consumer->verdict;
     if (is_evicted(consumer))
-        return GYRE_EVICTED;
+        return give_up(consumer, GYRE_EVICTED);
     if (consumer->gap_pending != 0) {
         uint64_t count = consumer->gap_pending;
         consumer->gap_pending = 0;

@@ -126,6 +126,24 @@ SCENARIO(trust, what_is_held_stays_when_the_cursor_was_moved_to_where_the_reader
     gyre_producer_close(producer);
 }
 
+SCENARIO(trust, who_was_told_that_it_is_evicted_stays_so)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *victim = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint64_t              control = victim->seat->control;
+    uint32_t              size = 0;
+
+    put(producer, 56);
+    victim->seat->control ^= 2;
+    CHECK_EQ(gyre_wait(victim, 0), GYRE_EVICTED);
+    victim->seat->control = control;
+    CHECK_EQ(gyre_wait(victim, 0), GYRE_EVICTED);
+    CHECK(gyre_peek(victim, &size) == NULL);
+    gyre_consumer_close(victim);
+    gyre_producer_close(producer);
+}
+
 /* The horizon stands ahead of a joiner for a moment, until the producer has seen the joiner. */
 SCENARIO(trust, an_announced_horizon_that_was_not_confirmed_evicts_nobody)
 {
