@@ -135,6 +135,8 @@ enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
 
     if (consumer->ring.is_forked)
         return GYRE_FORKED; /* the seat is the parent's */
+    if (consumer->verdict != GYRE_OK)
+        return consumer->verdict;
     if (!consumer->fast.is_lossy) {
         /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
