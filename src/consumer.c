@@ -140,6 +140,10 @@ static enum gyre_status overrun(struct gyre_consumer *consumer)
     bool             is_newest = consumer->on_gap == GYRE_RESUME_NEWEST;
     enum gyre_status status;
 
+    if (consumer->ring.is_forked)
+        return GYRE_FORKED; /* the seat is the parent's */
+    if (consumer->verdict != GYRE_OK)
+        return consumer->verdict;
     if (!consumer->fast.is_lossy) {
         /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
@@ -227,7 +231,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
     if (consumer->verdict != GYRE_OK)
         return consumer->verdict;
     if (is_evicted(consumer))
-        return GYRE_EVICTED;
+        return give_up(consumer, GYRE_EVICTED);
     if (consumer->gap_pending != 0) {
         uint64_t count = consumer->gap_pending;
         consumer->gap_pending = 0;

@@ -541,6 +541,11 @@ test_native() {
     same "--keep keeps a ring without a process" out wanted
     gyre stat "$ring" >out
     has "stat of a closed ring" out '^state +closed'
+    has "stat counts evictions" out '^evicted +0 seats'
+    # The second message's header: byte 64 of the ring, which begins at byte 4096 of DATA.
+    printf 'garbage!' | dd of="${GYRE_DIR:-/dev/shm/gyre-$(id -u)}/$ring.data" bs=1 seek=4160 conv=notrunc status=none
+    says "corrupt bytes are told with their place" 1 "at byte 64 before message 1" \
+        sub "$ring" --from oldest
     says "another capacity" 1 "--capacity 8K: .*exists" pub "$ring" --capacity 8K
     check "rm" gyre rm "$ring"
     says "rm was done" 3 "no ring" stat "$ring"

@@ -49,6 +49,27 @@ SCENARIO(trust, a_reader_whose_cursor_was_moved_is_told_before_it_believes_a_byt
     gyre_producer_close(producer);
 }
 
+SCENARIO(trust, a_forked_child_that_releases_does_not_cost_its_parent_the_seat)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *parent = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    struct gyre_consumer  child = *parent; /* as the child has it after the fork */
+
+    child.ring.is_forked = true;
+    child.ring.forget(&child.ring);
+    for (uint32_t seq = 0; seq < 200; seq++) {
+        put(producer, 56);
+        take(parent, seq, 56);
+    }
+    CHECK_EQ(gyre_release(&child), GYRE_FORKED);
+    put(producer, 56);
+    take(parent, 200, 56);
+    CHECK_EQ(gyre_wait(parent, 0), GYRE_TIMEOUT);
+    gyre_consumer_close(parent);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(trust, recv_gives_no_byte_to_a_reader_whose_cursor_was_moved)
 {
     const char           *name = ring_dir_name();
@@ -101,6 +122,24 @@ SCENARIO(trust, what_is_held_stays_when_the_cursor_was_moved_to_where_the_reader
     victim->seat->released_pos = victim->fast.peek_pos;
     CHECK(gyre_peek(victim, &size) != NULL); /* over the padding: no release of its own accord */
     CHECK_EQ(victim->fast.held_pos, 62u * 64u);
+    gyre_consumer_close(victim);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(trust, who_was_told_that_it_is_evicted_stays_so)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *victim = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint64_t              control = victim->seat->control;
+    uint32_t              size = 0;
+
+    put(producer, 56);
+    victim->seat->control ^= 2;
+    CHECK_EQ(gyre_wait(victim, 0), GYRE_EVICTED);
+    victim->seat->control = control;
+    CHECK_EQ(gyre_wait(victim, 0), GYRE_EVICTED);
+    CHECK(gyre_peek(victim, &size) == NULL);
     gyre_consumer_close(victim);
     gyre_producer_close(producer);
 }
