@@ -62,7 +62,7 @@ bug() {
     done
     if ! cmake --build "$work/build" >"$work/log" 2>&1; then
         fail "$name" "does not compile"
-    elif result=$(timeout 120 "$work/build/tests/weave/weave" --hunt --only "$scenario" 2>&1); then
+    elif result=$(timeout 300 "$work/build/tests/weave/weave" --hunt --limit 100000 --only "$scenario" 2>&1); then
         echo "ok - weave bug $name: ${result##*$'\n'}"
     else
         echo "$result" >"$work/log"
@@ -88,8 +88,6 @@ bug "E2 the limit is one frame too far" reuse src/producer.c \
     'uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity + 64;' \
     src/producer.c 'again = slowest_cursor(producer, published, old_limit - capacity) + capacity;' \
     'again = slowest_cursor(producer, published, old_limit - capacity) + capacity + 64;'
-bug "E2 padding gives back what is still held" reuse_padded_bulk src/consumer.c \
-    'if (is_all && !fast->is_lossy)' '(void)is_all; if (!fast->is_lossy)'
 
 bug "E3 no barrier" sleep_barrier src/wait.c 'return sync_barrier_remote();' 'return true;'
 bug "E3 the barrier comes before the bit" sleep_barrier src/wait.c \
@@ -104,7 +102,7 @@ bug "E3 the bell is cleared after the last look" sleep_barrier src/wait.c \
     'gyre__count_sleep(consumer); sync_bell_clear(&consumer->bell); woken'
 bug "E3 slices without time to settle" sleep_slices src/wait.c \
     'gyre__let_settle(); return false;' 'return false;'
-bug "E3 the bells are rung before the bits are taken" sleep src/wake.c \
+bug "E3 the bells are rung before the bits are taken" sleep_slices src/wake.c \
     'mask = gyre_take_bits_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);' \
     'ring_all(producer, mask); (void)gyre_take_bits_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);
      return;'
@@ -144,18 +142,18 @@ bug "E5 the newest message is chosen after the seat is seen" wait_consumers src/
     'is_good = gyre__mark_walk(&consumer->ring, &mark, seq);' \
     'is_good = gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);'
 
-bug "E6 no barrier" reuse src/room.c 'all_registered(ring) && sync_barrier_remote()' \
+bug "E6 no barrier" room_polled src/room.c 'all_registered(ring) && sync_barrier_remote()' \
     'all_registered(ring)'
-bug "E6 the last look comes before room_pos" reuse src/room.c \
+bug "E6 the last look comes before room_pos" room_polled src/room.c \
     'is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */ if' 'if'
 bug "E6 the bell is cleared after the last look" reuse src/room.c \
     'woken = sync_bell_wait(' \
     'sync_bell_clear(&ring->room_bell); woken = sync_bell_wait('
-bug "E6 a consumer that goes to sleep rings nobody" reuse src/wait.c \
+bug "E6 a consumer that goes to sleep rings nobody" room_held src/wait.c \
     'gyre_or_64(mask, bit); /* E3 */ ring_if_blocked(consumer);' 'gyre_or_64(mask, bit);'
-bug "E6 a consumer that leaves rings nobody" leave src/seat.c \
+bug "E6 a consumer that leaves rings nobody" leave_blocked src/seat.c \
     'gyre__ring_room(&consumer->ring); /* the producer may wait for our cursor */' ''
-bug "E6 a joiner rings nobody" wait_consumers src/seat.c \
+bug "E6 a joiner rings nobody" wait_consumers_only src/seat.c \
     'gyre__ring_room(ring); /* the producer may wait for consumers */' '(void)0;'
 
 bug "E7 the horizon is announced one refresh late" lossy_reader src/producer.c \
@@ -165,28 +163,22 @@ bug "E7 the horizon is announced one refresh late" lossy_reader src/producer.c \
 bug "E7 release does not look at the horizon" lossy_reader $fast \
     'if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos))' 'if (0)'
 
-bug "E8 a landmark's seq is stored after its pos" join src/history.c \
+bug "E8 a landmark's seq is stored after its pos" join_newest src/history.c \
     'gyre_store_release_64(&slot->seq, mark->seq); /* E8 */ gyre_store_release_64(&slot->pos, mark->pos);' \
     'gyre_store_release_64(&slot->pos, mark->pos); gyre_store_release_64(&slot->seq, mark->seq);'
-bug "E8 a landmark is rewritten in place" join src/history.c \
-    'gyre_store_relaxed_64(&slot->pos, GYRE_LANDMARK_NONE);' ''
-bug "E8 a landmark's pos is not read again" join src/history.c \
-    '|| gyre_load_relaxed_64(&slot->pos) != pos' ''
 
-bug "E9 final_pos is stored after the state" close src/producer.c \
+bug "E9 final_pos is stored late, and the header not looked at again" close src/producer.c \
     'gyre_store_relaxed_64(&front->final_pos, end.pos);' '' src/producer.c \
     'gyre_store_release_32(&front->state, GYRE_RING_CLOSED);' \
     'gyre_store_release_32(&front->state, GYRE_RING_CLOSED);
-     gyre_store_relaxed_64(&front->final_pos, end.pos);'
+     gyre_store_relaxed_64(&front->final_pos, end.pos);' src/consumer.c \
+    'return gyre__is_ready(consumer) ? GYRE_OK : GYRE_CLOSED;' 'return GYRE_CLOSED;'
 bug "E9 close wakes nobody" close src/producer.c 'gyre__wake_all(producer);' ''
 bug "E9 the last look does not see the end" close src/wait.c 'is_at_end(consumer) ||' ''
-bug "E9 the lease falls before the state" producer_dies src/producer.c \
+bug "E9 the lease falls before the state" close src/producer.c \
     'end = published_mark(producer);' \
     'end = published_mark(producer); sync_lease_drop(producer->ring.site, SYNC_ROLE_PRODUCER);'
 
-bug "E10 a seat counts before it has a cursor" join src/seat.c \
-    'set_cursor(consumer, mark); if' 'if' src/seat.c \
-    'gyre_fence_full(); /* E5 */' 'set_cursor(consumer, mark); gyre_fence_full();'
 bug "E10 the lease falls before the seat" leave src/seat.c \
     'gyre_store_release_64(&seat->control, freed);' \
     'sync_lease_drop(consumer->ring.site, SYNC_ROLE_SEAT(consumer->seat_idx));
@@ -194,19 +186,12 @@ bug "E10 the lease falls before the seat" leave src/seat.c \
 
 bug "E11 take-over trusts the last landmark" dies src/recover.c \
     'if (!gyre__mark_walk(ring, &end, UINT64_MAX))' 'if (0)'
-bug "E11 the state is stored before the epoch" dies src/recover.c \
-    'gyre_store_release_32(&front->epoch, gyre_load_relaxed_32(&front->epoch) + 1);' '' \
-    src/recover.c 'gyre_store_release_32(&front->state, GYRE_RING_ACTIVE);' \
-    'gyre_store_release_32(&front->state, GYRE_RING_ACTIVE);
-     gyre_store_release_32(&front->epoch, gyre_load_relaxed_32(&front->epoch) + 1);'
 
 bug "E12 a long sleep without the ack" sleep_refused src/wait.c \
     'return GYRE_LONG_SLICE_NS; return GYRE_SHORT_SLICE_NS;' 'return GYRE_LONG_SLICE_NS; return GYRE_LONG_SLICE_NS;'
 bug "E12 the ack comes before the fence" sleep_refused src/wake.c \
     'gyre_fence_full(); /* E3, the fence mode */ gyre_store_release_32(&ring->front->fence_ack, 1);' \
     'gyre_store_release_32(&ring->front->fence_ack, 1);'
-bug "E12 the seats are not read again when the fence mode ends" fence_relaxed src/wake.c \
-    'if (needs_fence(ring)) {' 'if (0) {'
 bug "E12 the fence bit falls before the ack" fence_relaxed src/wake.c \
     'gyre_store_release_32(&ring->front->fence_ack, 0); /* E12 */ gyre_fence_full(); /* E12 */ gyre_and_64(&ring->sleepers->mask, ~GYRE_SLEEPERS_FENCE); /* E12 */ if (needs_fence(ring)) {' \
     'gyre_and_64(&ring->sleepers->mask, ~GYRE_SLEEPERS_FENCE);

@@ -268,6 +268,8 @@ enum gyre_status flow_wait(struct flow_reader *reader)
     weave_end_wait(status != GYRE_ORPHANED);
     if (status == GYRE_GAP)
         take_gap(reader);
+    else if (status == GYRE_ORPHANED && !weave_had_deaths())
+        weave_fail("a producer is told dead that is not");
     else if (status < 0 || status == GYRE_EVICTED || status == GYRE_TIMEOUT)
         weave_fail("wait: %s", gyre_status_name(status));
     return status;

@@ -23,7 +23,7 @@ static const struct weave_scenario *const lists[] = {
 static const char *only;
 static bool        is_hunt;
 static uint64_t    seed = 1;
-static uint64_t    limit = 150000;
+static uint64_t    limit = 100000;
 static uint64_t    total;
 
 static void tell_failure(const struct weave_scenario *scenario, const struct weave_result *result)

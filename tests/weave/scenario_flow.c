@@ -98,13 +98,24 @@ static void read_twelve_in_bulk(void)
     }
 }
 
-static void read_eight_in_bulk(void)
+/* Reads what there was, and has other things to do. */
+static void read_four_and_stop(void)
 {
-    while (reader.next_seq < 8) {
+    for (unsigned i = 0; i < 4; i++) {
+        WEAVE_CHECK(flow_read_one(&reader));
+        flow_release(&reader);
+    }
+}
+
+/* Gives one message back, keeps three and waits for more. */
+static void hold_and_wait(void)
+{
+    WEAVE_CHECK(flow_read_one(&reader));
+    flow_release(&reader);
+    while (reader.next_seq < 12) {
         WEAVE_CHECK(flow_wait(&reader) == GYRE_OK);
         while (flow_read_one(&reader))
             continue;
-        flow_release(&reader);
     }
 }
 
@@ -178,10 +189,23 @@ const struct weave_scenario scenarios_flow[] = {
      .roles = {{"producer", send_four, false}, {"consumer", read_eight, false}},
      .bounds = {2, 1, 0, 0},
      .random_runs = 5000},
-    {.name = "reuse_padded_bulk",
-     .edges = "E1 E2 E6",
-     .setup = fill_padded,
-     .roles = {{"producer", send_four, false}, {"consumer", read_eight_in_bulk, false}},
+    {.name = "room_polled",
+     .edges = "E6",
+     .setup = fill_for_reliable,
+     .roles = {{"producer", send_eight, false}, {"consumer", read_four_and_stop, false}},
+     .bounds = {2, 1, 0, 0},
+     .random_runs = 5000},
+    {.name = "room_polled_slices",
+     .edges = "E6",
+     .setup = fill_for_reliable,
+     .roles = {{"producer", send_eight, false}, {"consumer", read_four_and_stop, false}},
+     .bounds = {2, 1, 0, 0},
+     .random_runs = 5000,
+     .barrier = WEAVE_BARRIER_MISSING},
+    {.name = "room_held",
+     .edges = "E6",
+     .setup = fill_for_reliable,
+     .roles = {{"producer", send_eight, false}, {"consumer", hold_and_wait, false}},
      .bounds = {2, 1, 0, 0},
      .random_runs = 5000},
     {.name = "reuse_refused",

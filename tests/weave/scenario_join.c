@@ -200,6 +200,11 @@ static void send_four(void)
     flow_send(producer, 4);
 }
 
+static void send_eight(void)
+{
+    flow_send(producer, 8);
+}
+
 static void join_after_leaver(void)
 {
     weave_block_until(flow_is_set, &has_left);
@@ -290,6 +295,12 @@ const struct weave_scenario scenarios_join[] = {
      .edges = "E7 E8",
      .setup = fill_laps,
      TWO("producer", send_six, "joiner", join_tap),
+     .bounds = {2, 1, 0, 0},
+     .random_runs = 5000},
+    {.name = "leave_blocked",
+     .edges = "E10 E6",
+     .setup = fill_for_leaver,
+     TWO("producer", send_eight, "leaver", read_two_and_leave),
      .bounds = {2, 1, 0, 0},
      .random_runs = 5000},
     {.name = "leave_then_join",

@@ -226,6 +226,19 @@ static void join_and_read_one(void)
     flow_read_until(&readers[0], 1);
 }
 
+static void wait_consumer(void)
+{
+    enum gyre_status status = gyre_producer_wait_consumers(producer, 1, GYRE_FOREVER);
+
+    weave_end_wait(status == GYRE_OK);
+    WEAVE_CHECK(status == GYRE_OK);
+}
+
+static void join_only(void)
+{
+    flow_open_reader(&readers[0], 1, GYRE_RELIABLE, GYRE_START_NEWEST);
+}
+
 #define TWO(first, first_run, second, second_run)                                                  \
     .roles = {{first, first_run, false}, {second, second_run, false}}
 
@@ -303,7 +316,7 @@ const struct weave_scenario scenarios_sleep[] = {
      .edges = "E9 E3",
      .setup = open_one,
      TWO("producer", send_and_close, "consumer", read_to_end),
-     .bounds = {2, 1, 0, 0},
+     .bounds = {2, 1, 0, 1},
      .random_runs = 5000},
     {.name = "close_refused",
      .edges = "E9 E12",
@@ -335,6 +348,12 @@ const struct weave_scenario scenarios_sleep[] = {
      .edges = "E6 E10",
      .setup = open_producer_alone,
      TWO("producer", wait_consumer_and_send, "joiner", join_and_read_one),
+     .bounds = {2, 1, 0, 0},
+     .random_runs = 5000},
+    {.name = "wait_consumers_only",
+     .edges = "E6 E10",
+     .setup = open_producer_alone,
+     TWO("producer", wait_consumer, "joiner", join_only),
      .bounds = {2, 1, 0, 0},
      .random_runs = 5000},
     {.name = NULL},

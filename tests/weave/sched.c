@@ -35,7 +35,9 @@ struct fibre {
     enum sync_wake     woken;
     bool               is_woken;
     bool               is_overslept; /* its slice ended when nothing else could happen */
+    unsigned           overslept_at; /* how many turns there had been */
     bool               is_registered;
+    bool               is_undisturbed;
     unsigned           pauses; /* in a row */
     unsigned           store_count;
     struct store       stores[BUFFER_MAX];
@@ -55,10 +57,10 @@ static unsigned                     fibre_count;
 static unsigned                     self;
 static unsigned                     steps;
 static unsigned                     death_count;
+static unsigned                     turns;      /* how often another role went on */
 static unsigned                     oversleeps; /* since a call that waits has returned */
 static bool                         is_running; /* not setup, not finish */
-static bool                         is_undisturbed;
-static bool                         is_alone; /* who overslept shows first what it has missed */
+static bool                         is_alone;   /* who overslept shows first what it has missed */
 static void                        *main_stack;
 static jmp_buf                      main_jump;
 static char                         failure[512];
@@ -295,6 +297,12 @@ static bool is_enabled(unsigned role)
     return false;
 }
 
+static bool is_peer_gone(const struct fibre *fibre)
+{
+    return fibre->sleep.peer_role != SYNC_ROLE_NONE &&
+           weave_lease_is_free(fibre->sleep.site, fibre->sleep.peer_role);
+}
+
 struct options {
     struct weave_option list[WEAVE_OPTIONS_MAX];
     unsigned            count;
@@ -329,13 +337,15 @@ static void list_options(struct options *options, bool may_go)
         if (scenario->roles[i].may_die && !weave_is_gone(i))
             add_option(options, WEAVE_KILL, i, 0, false);
         if (fibres[i].state == SLEEPING && !fibres[i].is_woken &&
-            fibres[i].sleep.deadline_ns != UINT64_MAX)
+            (fibres[i].sleep.deadline_ns != UINT64_MAX || is_peer_gone(&fibres[i])))
             add_option(options, WEAVE_TIMEOUT, i, 0, false);
     }
 }
 
 static void wake(unsigned role, enum sync_wake woken)
 {
+    if (woken == SYNC_RUNG)
+        fibres[role].is_overslept = false;
     fibres[role].is_woken = true;
     fibres[role].woken = woken;
 }
@@ -357,6 +367,7 @@ static void go_to(unsigned role)
     if (role == from)
         return;
     self = role;
+    turns++;
     weave_switch(&fibres[from].stack, fibres[role].stack);
 }
 
@@ -378,16 +389,11 @@ static bool make_move(const struct weave_option *option)
         break;
     case WEAVE_TIMEOUT:
         weave_say("  .. the slice of %s ends early", scenario->roles[option->role].name);
-        wake(option->role, SYNC_TIMED_OUT);
+        fibres[option->role].is_overslept = false;
+        wake(option->role, is_peer_gone(&fibres[option->role]) ? SYNC_PEER_GONE : SYNC_TIMED_OUT);
         break;
     }
     return false;
-}
-
-static bool is_peer_gone(const struct fibre *fibre)
-{
-    return fibre->sleep.peer_role != SYNC_ROLE_NONE &&
-           weave_lease_is_free(fibre->sleep.site, fibre->sleep.peer_role);
 }
 
 /*
@@ -426,8 +432,11 @@ static void let_time_pass(void)
     if (!fibres[next].sleep.is_timer) {
         uint64_t slice_ns = fibres[next].sleep.deadline_ns - fibres[next].slept_ns;
         is_alone = true;
+        /* A second, shorter sleep of one that overslept, with nobody in between, hides nothing. */
         fibres[next].is_overslept =
-            slice_ns >= LONG_SLEEP_NS || weave_barrier == WEAVE_BARRIER_MISSING;
+            slice_ns >= LONG_SLEEP_NS || weave_barrier == WEAVE_BARRIER_MISSING ||
+            (fibres[next].is_overslept && fibres[next].overslept_at == turns);
+        fibres[next].overslept_at = next == self ? turns : turns + 1;
     }
     if (++oversleeps > OVERSLEEPS_MAX)
         weave_fail("nobody gets on: %u slices have ended in vain", oversleeps);
@@ -466,7 +475,7 @@ static void point(bool matters)
         return;
     if (++steps > STEPS_MAX)
         weave_fail("does not end");
-    if (is_undisturbed || is_alone || !matters)
+    if (fibres[self].is_undisturbed || is_alone || !matters)
         return;
     for (;;) {
         struct options options;
@@ -509,7 +518,7 @@ uint64_t gyre_weave_load(const void *word, unsigned bits, int is_acquire)
 
     if (!is_running)
         return read_word(word, bits);
-    point(!is_undisturbed && touch(word, false));
+    point(touch(word, false));
     fibre->pauses = 0;
     value = read_word(word, bits);
     for (unsigned i = fibre->store_count; i > 0; i--)
@@ -528,7 +537,7 @@ static bool is_held(struct fibre *fibre, bool matters)
 {
     static const struct weave_option list[2] = {{WEAVE_GO, 0, 0, true}, {WEAVE_HOLD, 0, 0, false}};
 
-    if (is_undisturbed || is_alone)
+    if (fibres[self].is_undisturbed || is_alone)
         return false;
     if (fibre->store_count == BUFFER_MAX)
         drain_entry(self, 0);
@@ -547,7 +556,7 @@ void gyre_weave_store(void *word, unsigned bits, uint64_t value, int is_release)
         commit(&store);
         return;
     }
-    matters = !is_undisturbed && touch(word, true);
+    matters = touch(word, true);
     point(matters);
     fibre->pauses = 0;
     stays = is_held(fibre, matters);
@@ -570,7 +579,7 @@ static void before_locked(const void *word, const char *verb)
 
     if (!is_running)
         return;
-    matters = !is_undisturbed && touch(word, true);
+    matters = touch(word, true);
     point(matters || fibres[self].store_count > 0);
     fibres[self].pauses = 0;
     drain(self);
@@ -670,7 +679,6 @@ enum sync_wake weave_sleep(const struct weave_sleep *sleep)
     if (!is_running)
         weave_fail("setup or finish would sleep");
     is_alone = false;
-    fibre->is_overslept = false;
     fibre->sleep = *sleep;
     fibre->slept_ns = weave_now_ns;
     fibre->is_woken = false;
@@ -724,7 +732,7 @@ void weave_undisturbed(bool is_on)
 {
     if (is_on && is_running)
         drain(self);
-    is_undisturbed = is_on;
+    fibres[self].is_undisturbed = is_on;
 }
 
 /* --- one run ---------------------------------------------------------------------------------- */
@@ -733,7 +741,6 @@ static void enter(void)
 {
     scenario->roles[self].run();
     fibres[self].state = RETURNED;
-    is_undisturbed = false;
     is_alone = false;
     oversleeps = 0;
     weave_say("returns");
@@ -756,9 +763,9 @@ static void begin(const struct weave_scenario *it)
         fibres[i].stack = weave_stack_begin(i, enter);
     self = 0;
     steps = 0;
+    turns = 0;
     death_count = 0;
     oversleeps = 0;
-    is_undisturbed = false;
     is_alone = false;
     is_running = false;
     weave_now_ns = UINT64_C(1000000000);

@@ -57,7 +57,10 @@ unsigned weave_self(void);
 /* In setup: what is opened from now on belongs to that role. */
 void weave_act_as(unsigned role);
 
-/* Nobody else runs, and no store is held, until it is switched off.  For what a run is not about. */
+/*
+ * While it is on, nobody else runs between the steps of this role, unless it waits, and no store is
+ * held.  For what a run is not about.
+ */
 void weave_undisturbed(bool is_on);
 
 /* Lets others run until the condition holds. */
