@@ -163,6 +163,25 @@ SCENARIO(groups, what_a_member_leaves_goes_to_another_one_and_is_marked)
     gyre_producer_close(producer);
 }
 
+/* One who dies between the two stores of a release leaves the number of the next message. */
+SCENARIO(groups, what_is_taken_over_has_the_number_of_its_header)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = open_member(name, "workers");
+    struct gyre_consumer *b = open_member(name, "workers");
+
+    send(producer, 0, 1);
+    peek(a, 0);
+    gyre_store_relaxed_64(&a->seat->claim_seq, 1);
+    gyre_consumer_close(a);
+    take_one(b, 0);
+    CHECK_EQ(gyre_consumer_is_redelivered(b), 1);
+    CHECK_EQ(gyre_consumer_seq(b), 1);
+    gyre_consumer_close(b);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(groups, one_who_leaves_with_what_another_left_leaves_it_to_a_third)
 {
     const char           *name = ring_dir_name();
