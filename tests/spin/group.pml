@@ -298,7 +298,7 @@ active proctype killer()
     od
 }
 
-active proctype producer()
+proctype producer()
 {
     byte limit = CAPACITY, low, s, word, seen, state;
     bit is_held, must_look;
@@ -346,6 +346,7 @@ init
         do
         :: i < MEMBERS -> lease[i] = i; run member(i); i++
         :: else -> break
-        od
+        od;
+        run producer()
     }
 }
