@@ -58,9 +58,11 @@ bool gyre__member_is_ready(const struct gyre_consumer *consumer)
 
     if (member->work != NULL)
         return consumer->fast.peek_pos != member->end_pos;
-    pos = gyre_load_acquire_64(&member->group->next[GYRE_NEXT_POS]) & mask; /* E14 */
+    pos = gyre_load_acquire_64(&member->group->next[GYRE_NEXT_POS]); /* E14 */
     return has_orphans(member->group) ||
-           gyre_load_acquire_64(gyre__header_at(ring->bytes, pos)) != 0; /* E1 E16 */
+           gyre_load_acquire_64(gyre__header_at(ring->bytes, pos & mask)) != 0 || /* E1 E16 */
+           /* A lap behind, the next header may be a payload's zero. */
+           (is_lossy(consumer) && gyre__is_overwritten(consumer, pos));
 }
 
 bool gyre__member_is_at_end(const struct gyre_consumer *consumer)
@@ -116,13 +118,18 @@ static bool look_ahead(const struct gyre_consumer *consumer, const struct gyre_m
     return true;
 }
 
-/* Whoever claimed last may not have come to say so: it shall be known once next_tag has changed. */
-static void help_last(const struct gyre_ring *ring, const uint64_t next[2])
+/*
+ * Whoever claimed last may not have come to say so: it shall be known once next_tag has changed.
+ * Its seat may have gone to a member of another group since, whose claims are none of ours.
+ */
+static void help_last(const struct gyre_consumer *consumer, const uint64_t next[2])
 {
-    uint64_t last = next[1] & GYRE_GROUP_NOBODY;
-    uint64_t tried = next[0] | GYRE_CLAIM_TRIED;
+    const struct gyre_ring *ring = &consumer->ring;
+    uint64_t                last = next[1] & GYRE_GROUP_NOBODY;
+    uint64_t                tried = next[0] | GYRE_CLAIM_TRIED;
 
     if (last < ring->geometry.seat_count &&
+        gyre__seat_group(ring, &ring->seats[last]) == consumer->member.group &&
         gyre_load_acquire_64(&ring->seats[last].claim) == tried)        /* E15 */
         (void)gyre_compare_exchange_64(&ring->seats[last].claim, tried, /* E15 */
                                        next[0] | GYRE_CLAIM_HELD);
@@ -134,7 +141,7 @@ static bool move_next(struct gyre_consumer *consumer, const uint64_t next[2],
 #ifdef GYRE_HAS_PAIRS
     uint64_t moved[2] = {to->pos, to->seq << GYRE_GROUP_TAG_BITS | consumer->seat_idx};
 
-    help_last(&consumer->ring, next);
+    help_last(consumer, next);
     return gyre_compare_exchange_pair(consumer->member.group->next, next, moved); /* E14 E15 */
 #else
     (void)consumer, (void)next, (void)to, (void)help_last;

@@ -12,14 +12,17 @@
 #define LOOK_POLLS 256u /* a busy member looks at the clock this often */
 #define LOOK_MATES 8u   /* and at so many of the others at a time */
 
-/* The number of the message at `pos`: its header has the low half. */
+/*
+ * The number of the message at `pos`: its header has the low half.  `near_seq` may be a little
+ * behind it or before it: it was stored on its own.
+ */
 static uint64_t full_seq(const struct gyre_ring *ring, uint64_t pos, uint64_t near_seq)
 {
     uint64_t offset = pos & (ring->geometry.capacity - 1);
     uint32_t low =
         (uint32_t)(gyre_load_acquire_64(gyre__header_at(ring->bytes, offset)) >> 32); /* E1 */
 
-    return near_seq + (uint32_t)(low - (uint32_t)near_seq);
+    return near_seq + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)near_seq);
 }
 
 void gyre__free_orphan(struct gyre_ring *ring, uint32_t seat_idx)

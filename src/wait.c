@@ -151,9 +151,11 @@ uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_do
         return gyre__slice_ns(consumer->slice_idx++);
     if (is_barrier_done && gyre_load_acquire_32(&ring->front->is_registered) != 0) /* E11 */
         return GYRE_LONG_SLICE_NS;
-    gyre_store_release_32(&consumer->seat->needs_fence, 1); /* E12 */
-    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
-    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0) /* E12 */
+    gyre_store_release_32(&consumer->seat->needs_fence, 1);   /* E12 */
+    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);   /* E3 */
+    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0 && /* E12 */
+        (consumer->member.group == NULL || /* behind the end it waits for members, who fence not */
+         gyre_load_acquire_32(&ring->front->state) != GYRE_RING_CLOSED)) /* E17 */
         return GYRE_LONG_SLICE_NS;
     return GYRE_SHORT_SLICE_NS;
 }

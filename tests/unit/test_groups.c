@@ -163,6 +163,71 @@ SCENARIO(groups, what_a_member_leaves_goes_to_another_one_and_is_marked)
     gyre_producer_close(producer);
 }
 
+/* One who dies between the two stores of a release leaves the number of the next message. */
+SCENARIO(groups, what_is_taken_over_has_the_number_of_its_header)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = open_member(name, "workers");
+    struct gyre_consumer *b = open_member(name, "workers");
+
+    send(producer, 0, 1);
+    peek(a, 0);
+    gyre_store_relaxed_64(&a->seat->claim_seq, 1);
+    gyre_consumer_close(a);
+    take_one(b, 0);
+    CHECK_EQ(gyre_consumer_is_redelivered(b), 1);
+    CHECK_EQ(gyre_consumer_seq(b), 1);
+    gyre_consumer_close(b);
+    gyre_producer_close(producer);
+}
+
+/* Else the last look before a sleep would see nothing, a lap of messages behind. */
+SCENARIO(groups, an_overrun_lossy_group_is_ready_whatever_lies_at_its_next_header)
+{
+    const struct wishes   lossy = {"workers", GYRE_START_NEWEST, GYRE_LOSSY, 0, 0};
+    const char            zeros[1000] = {0};
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = NULL;
+
+    CHECK_EQ(try_member(name, &lossy, &a, NULL), GYRE_OK);
+    send(producer, 0, 1);
+    take_one(a, 0);
+    CHECK(!gyre__is_ready(a));
+    for (int i = 0; i < 4; i++) /* the fourth is where the second was, but for its header */
+        CHECK_EQ(gyre_send(producer, zeros, sizeof(zeros), 0), GYRE_OK);
+    CHECK(gyre__is_ready(a));
+    CHECK_EQ(gyre_wait(a, 0), GYRE_GAP);
+    gyre_consumer_close(a);
+    gyre_producer_close(producer);
+}
+
+/* A member of another group has the seat that claimed last, and tries for the same end. */
+SCENARIO(groups, nobody_helps_a_claim_of_another_group)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = open_member(name, "workers");
+    struct gyre_consumer *b = open_member(name, "workers");
+    struct gyre_consumer *other;
+    uint64_t              tried;
+
+    send(producer, 0, 1);
+    take_one(a, 0);
+    tried = a->own_released_pos | GYRE_CLAIM_TRIED;
+    gyre_consumer_close(a);
+    other = open_member(name, "others"); /* on the same seat */
+    gyre_store_relaxed_64(&other->seat->claim, tried);
+    send(producer, 1, 1);
+    take_one(b, 1);
+    CHECK_EQ(gyre_load_relaxed_64(&other->seat->claim), tried);
+    gyre_store_relaxed_64(&other->seat->claim, GYRE_CLAIM_NONE);
+    gyre_consumer_close(other);
+    gyre_consumer_close(b);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(groups, one_who_leaves_with_what_another_left_leaves_it_to_a_third)
 {
     const char           *name = ring_dir_name();
