@@ -1,5 +1,5 @@
 /*
- * carrier_copydata_win32.c - contestant: WM_COPYDATA, sent to a message-only window of the receiver.
+ * carrier_copydata_win32.c - contestant: WM_COPYDATA, to a message-only window of the receiver.
  *
  * SendMessage returns when the receiver has copied the message, so nothing is lost.  What it is
  * given is valid for that call alone; the copies wait in an inbox.

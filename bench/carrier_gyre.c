@@ -2,7 +2,7 @@
  * carrier_gyre.c - Gyre, by its public API: messages are written and read in the ring itself.
  *
  * A consumer of a stream gives room back when it has found the ring empty and after every
- * RELEASE_COUNT messages (or as many as the job says) or 1/RELEASE_SHARE of the ring, and then calls
+ * RELEASE_COUNT messages (or as many as the job says) or 1/RELEASE_SHARE of the ring, then calls
  * gyre_wait: with the strategy that spins where it may poll, else with the default one.  In a
  * ping-pong it is in haste: it peeks again after a pause, and gives each message back at once.
  */

@@ -1,7 +1,7 @@
 /*
  * carrier_mailslot_win32.c - contestant: mailslots, one for each consumer.
  *
- * Windows queues what is written to a mailslot of the same machine without bound, so it is lossless.
+ * Windows queues what is written to a mailslot of the same machine without bound, so none is lost.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * carrier_shared_event_win32.c - contestant: shared memory as textbooks do it: room for one message,
+ * carrier_shared_event_win32.c - contestant: shared memory as in textbooks: room for one message,
  * a mutex around it, an event that it is full and one that it is empty.
  *
  * With several consumers each has a room of its own.  A batch is as many messages, one by one.

@@ -2,7 +2,7 @@
  * one_to_one_throughput.c - how many messages a second reach one consumer, by size, by the ring's
  * capacity and by batch.
  *
- * Payload is written in full and read in full.  "gyre" has spinning waits at both ends, as a program
+ * Payload is written in full and read in full.  "gyre" has spinning waits at both ends, as one
  * that has a core to spare would, and so have the rings for one consumer; "gyre sleeping" is the
  * same with the default waits; the others block in their system calls.  Gyre's consumer gives room
  * back every 64 messages or 1/32 of the ring; "gyre each" does it after every message.  The limit

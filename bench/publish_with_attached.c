@@ -1,6 +1,6 @@
 /*
- * publish_with_attached.c - what a publish costs by the number of consumers that are attached and do
- * nothing.
+ * publish_with_attached.c - what a publish costs by the number of consumers that are attached and
+ * do nothing.
  *
  * 56 bytes.  The consumers are lossy, so that they do not hold the producer back, and live in one
  * other process; nobody reads, so the time is the producer's alone: claim, write, publish, and the
