@@ -62,7 +62,7 @@ bool gyre__member_is_ready(const struct gyre_consumer *consumer)
     return has_orphans(member->group) ||
            gyre_load_acquire_64(gyre__header_at(ring->bytes, pos & mask)) != 0 || /* E1 E16 */
            /* A lap behind, the next header may be a payload's zero. */
-           (is_lossy(consumer) && gyre__is_overwritten(consumer, pos));
+           (is_lossy(consumer) && is_overwritten(consumer, pos));
 }
 
 bool gyre__member_is_at_end(const struct gyre_consumer *consumer)

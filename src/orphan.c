@@ -103,6 +103,7 @@ bool gyre__adopt_any(struct gyre_consumer *consumer)
 /* Is this one dead?  Or an orphan whose adopter died?  Then say so. */
 static void look_at(struct gyre_consumer *consumer, uint32_t seat_idx)
 {
+    struct gyre_error        ignored = {GYRE_OK, 0, NULL, NULL};
     struct gyre_ring        *ring = &consumer->ring;
     struct gyre_shared_seat *seat = &ring->seats[seat_idx];
     uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
@@ -110,11 +111,15 @@ static void look_at(struct gyre_consumer *consumer, uint32_t seat_idx)
 
     if (seat == consumer->seat || gyre__seat_group(ring, seat) != consumer->member.group ||
         (state != GYRE_SEAT_ACTIVE && state != GYRE_SEAT_ORPHANED) ||
-        !sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(seat_idx)))
+        !sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(seat_idx)) ||
+        sync_lease_take(ring->site, SYNC_ROLE_SEAT(seat_idx), &ignored) != GYRE_OK)
         return;
-    gyre_and_64(&consumer->member.group->asleep[seat_idx / 64],
-                ~gyre__seat_bit(seat_idx)); /* E16 */
-    gyre__seat_bequeath(ring, seat_idx, control);
+    if (gyre_load_acquire_64(&seat->control) == control) {          /* E10: nobody was quicker */
+        gyre_and_64(&consumer->member.group->asleep[seat_idx / 64], /* E16 */
+                    ~gyre__seat_bit(seat_idx));
+        gyre__seat_bequeath(ring, seat_idx, control);
+    }
+    sync_lease_drop(ring->site, SYNC_ROLE_SEAT(seat_idx));
 }
 
 void gyre__look_at_mates(struct gyre_consumer *consumer)

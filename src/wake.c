@@ -123,8 +123,12 @@ static uint32_t ring_members(struct gyre_producer *producer, uint32_t group_idx,
             gyre_load_relaxed_32(&seat->wakes_by_bell) == 0)
             continue;
         gyre_and_64(&ring->groups[group_idx].asleep[i / 64], ~gyre__seat_bit(i)); /* E16 */
+        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE && !ring_bell(producer, i, control)) {
+            gyre_or_64(&ring->groups[group_idx].asleep[i / 64], gyre__seat_bit(i)); /* E16 */
+            continue; /* no handle is left for it: the next message tries again */
+        }
         sleepers->at_bells--;
-        rung += gyre__seat_state(control) == GYRE_SEAT_ACTIVE && ring_bell(producer, i, control);
+        rung += gyre__seat_state(control) == GYRE_SEAT_ACTIVE;
     }
     return rung;
 }
