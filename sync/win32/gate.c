@@ -16,9 +16,9 @@ enum gyre_status sync_gate_open(struct sync_site *site, uint32_t which, uint32_t
 
     snprintf(suffix, sizeof(suffix), "!gate.%u", (unsigned)which);
     sync_object_name(name, site->scope, site->id, suffix);
-    HANDLE semaphore =
-        sync_calls.CreateSemaphoreExW(&site->guard.other.attributes, 0, SYNC_GATE_PERMITS_MAX, name, 0,
-                                      SYNCHRONIZE | SEMAPHORE_MODIFY_STATE | SYNC_SEMAPHORE_QUERY);
+    HANDLE semaphore = sync_calls.CreateSemaphoreExW(
+        &site->guard.other.attributes, 0, SYNC_GATE_PERMITS_MAX, name, 0,
+        SYNCHRONIZE | SEMAPHORE_MODIFY_STATE | SYNC_SEMAPHORE_QUERY);
     if (semaphore == NULL)
         return sync_fail_os(error, GetLastError(), "CreateSemaphoreExW");
     gate->word = word;

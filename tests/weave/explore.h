@@ -15,7 +15,7 @@ struct weave_result {
     unsigned steps;       /* the longest run */
 };
 
-/* All schedules within the scenario's bounds, first those with fewer departures; at most `limit`. */
+/* All schedules within the scenario's bounds, fewer preemptions first; at most `limit` of each. */
 void weave_explore(const struct weave_scenario *scenario, uint64_t limit,
                    struct weave_result *result);
 
@@ -23,7 +23,7 @@ void weave_explore(const struct weave_scenario *scenario, uint64_t limit,
 void weave_roam(const struct weave_scenario *scenario, uint64_t first_seed, uint64_t count,
                 struct weave_result *result);
 
-/* The departures of the last run from the default, as `weave --replay SCENARIO TRACE` takes them. */
+/* Where the last run departed from the default, as `weave --replay SCENARIO TRACE` takes it. */
 const char *weave_trace(void);
 
 /* One run by such a trace.  False: it failed. */

@@ -40,7 +40,7 @@ __asm__(".text\n"
 
 void *weave_stack_begin(unsigned idx, void (*entry)(void))
 {
-    /* Six registers, the entry, and a return address that nobody uses, so that rsp is as by call. */
+    /* Six registers, the entry, and a return address that nobody uses: rsp is as by call. */
     unsigned char *top = stacks[idx] + STACK_SIZE - 64;
     void          *frame[8] = {0};
 

@@ -32,7 +32,7 @@ static void await_end_of(unsigned role)
     weave_block_until(is_gone, &role);
 }
 
-/* --- E11, E1: the producer dies, another goes on -------------------------------------------------- */
+/* --- E11, E1: the producer dies, another goes on ---------------------------------------------- */
 
 static void open_for_heir(void)
 {
@@ -98,7 +98,7 @@ static void read_over_death_first(void)
     read_over_death(&readers[0]);
 }
 
-/* --- the same while it opens ---------------------------------------------------------------------- */
+/* --- the same while it opens ------------------------------------------------------------------ */
 
 static void open_after_another(void)
 {
@@ -120,7 +120,7 @@ static void open_and_send_one(void)
     gyre_producer_close(producer);
 }
 
-/* --- E5: it dies between the horizon and the grant ------------------------------------------------- */
+/* --- E5: it dies between the horizon and the grant -------------------------------------------- */
 
 static void fill_lap(void)
 {
@@ -172,7 +172,7 @@ static void join_oldest_in_one_step(void)
     flow_read_to_end(&readers[0]);
 }
 
-/* --- E10, E6: a consumer dies that holds the producer back ------------------------------------------ */
+/* --- E10, E6: a consumer dies that holds the producer back ------------------------------------ */
 
 static void fill_for_two(void)
 {
@@ -236,7 +236,7 @@ static void send_two(void)
     flow_send(producer, 2);
 }
 
-/* --- E4: whoever creates the ring dies -------------------------------------------------------------- */
+/* --- E4: whoever creates the ring dies -------------------------------------------------------- */
 
 static void create_and_close(void)
 {

@@ -34,7 +34,7 @@ static void read_three(void)
     flow_read_until(&reader, 3);
 }
 
-/* --- E2, E6: one lap later --------------------------------------------------------------------- */
+/* --- E2, E6: one lap later -------------------------------------------------------------------- */
 
 /* Four large messages and, into the second lap, small ones. */
 static uint32_t lap_sizes(uint64_t seq)
@@ -119,7 +119,7 @@ static void hold_and_wait(void)
     }
 }
 
-/* --- E7: overwritten while it is read ---------------------------------------------------------- */
+/* --- E7: overwritten while it is read --------------------------------------------------------- */
 
 static void fill_for_lossy(void)
 {

@@ -15,7 +15,7 @@ static uint32_t equal_sizes(uint64_t seq)
     return 56;
 }
 
-/* --- E4 ----------------------------------------------------------------------------------------- */
+/* --- E4 --------------------------------------------------------------------------------------- */
 
 static void begin(void)
 {
@@ -82,7 +82,7 @@ static void check_one_producer(void)
     WEAVE_CHECK(has_opened == 1);
 }
 
-/* --- E5, E8: a joiner beside a producer that overwrites ------------------------------------------ */
+/* --- E5, E8: a joiner beside a producer that overwrites --------------------------------------- */
 
 /* A ring of two laps and more, so that each landmark written replaces an older one. */
 static void fill_laps(void)
@@ -175,7 +175,7 @@ static void join_at_seq(void)
     flow_read_until(&readers[0], 146);
 }
 
-/* --- E10: one seat, taken and left ---------------------------------------------------------------- */
+/* --- E10: one seat, taken and left ------------------------------------------------------------ */
 
 static void fill_for_leaver(void)
 {

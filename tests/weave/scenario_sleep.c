@@ -69,7 +69,7 @@ static void read_one_second(void)
     flow_read_until(&readers[1], 1);
 }
 
-/* --- wait_any, arm ----------------------------------------------------------------------------- */
+/* --- wait_any, arm ---------------------------------------------------------------------------- */
 
 static void open_two_of_one(void)
 {
@@ -111,7 +111,7 @@ static void read_armed(void)
     }
 }
 
-/* --- E12: the fence mode is left while somebody enters it --------------------------------------- */
+/* --- E12: the fence mode is left while somebody enters it ------------------------------------- */
 
 static uint32_t lap_sizes(uint64_t seq)
 {
@@ -149,7 +149,7 @@ static void read_four(void)
     flow_read_until(&readers[0], 4);
 }
 
-/* --- E9 ----------------------------------------------------------------------------------------- */
+/* --- E9 --------------------------------------------------------------------------------------- */
 
 static void send_and_close(void)
 {
@@ -163,7 +163,7 @@ static void read_to_end(void)
     WEAVE_CHECK(readers[0].received == 1);
 }
 
-/* --- E13 ---------------------------------------------------------------------------------------- */
+/* --- E13 -------------------------------------------------------------------------------------- */
 
 static void wait_interrupted(void)
 {
@@ -203,7 +203,7 @@ static void wait_room_interrupted(void)
     WEAVE_CHECK(status == GYRE_INTERRUPTED);
 }
 
-/* --- waiting for consumers ---------------------------------------------------------------------- */
+/* --- waiting for consumers -------------------------------------------------------------------- */
 
 static void open_producer_alone(void)
 {

@@ -264,7 +264,7 @@ void weave_register(void)
     fibres[self].is_registered = true;
 }
 
-/* True if the store may leave the buffer now: the oldest, or on a weak machine one that overtakes. */
+/* True if the store may leave the buffer: the oldest, or on a weak machine one that overtakes. */
 static bool may_drain(const struct fibre *fibre, unsigned entry)
 {
     if (entry == 0)

@@ -25,7 +25,7 @@ struct weave_role {
     bool may_die; /* the scheduler may kill it at any step */
 };
 
-/* The bounds of the exhaustive search: how often in a run the scheduler departs from its default. */
+/* The bounds of the exhaustive search: how often a run departs from the scheduler's default. */
 struct weave_bounds {
     unsigned preemptions; /* another role runs, or a store leaves its buffer, though none had to */
     unsigned holds;       /* a store stays in its buffer, and all later ones behind it */
