@@ -140,7 +140,7 @@ static void work_once_second(void)
     work_once(members[1]);
 }
 
-/* --- E17: two are the last to be done, a third one sleeps until they are ------------------------ */
+/* --- E17: two are the last to be done, a third one sleeps until then --------------------- */
 
 static void open_closed(void)
 {
