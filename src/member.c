@@ -242,8 +242,11 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer)
 
     if (gyre_load_acquire_64(&member->group->control) != member->control) /* E10 */
         return GYRE_EVICTED;
-    if (member->work != NULL)
+    if (member->work != NULL) {
+        if (is_overwritten(consumer, consumer->own_released_pos))
+            return gyre__member_release(consumer);
         return consumer->fast.peek_pos != member->end_pos ? GYRE_OK : GYRE_BAD_ARGUMENT;
+    }
     gyre__look_at_mates(consumer);
     if (has_orphans(member->group) && gyre__adopt_any(consumer))
         return GYRE_OK;
