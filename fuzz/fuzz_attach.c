@@ -174,10 +174,10 @@ static void read_history(const struct gyre_ring *ring)
     for (idx = 0; idx < GYRE_LANDMARK_COUNT; idx++) {
         if (!gyre__mark_read(ring, idx, &mark))
             continue;
-        sink += gyre__frame_judge(ring, &mark, &size);
+        sink += gyre__frame_judge(ring, &mark, &size, NULL);
         sink += gyre__mark_walk(ring, &mark, UINT64_MAX);
         sink += gyre__mark_walk(ring, &mark, mark.seq + 3);
-        sink += gyre__frame_judge(ring, &mark, &size);
+        sink += gyre__frame_judge(ring, &mark, &size, NULL);
     }
     if (gyre__mark_newest(ring, &mark, &idx))
         sink += gyre__mark_walk(ring, &mark, UINT64_MAX);

@@ -167,7 +167,7 @@ static enum gyre_frame look_ahead(struct gyre_consumer *consumer, uint64_t *fram
 {
     struct gyre_mark next = {consumer->fast.peek_pos, consumer->fast.peek_seq};
 
-    return gyre__frame_judge(&consumer->ring, &next, frame_size);
+    return gyre__frame_judge(&consumer->ring, &next, frame_size, NULL);
 }
 
 static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)

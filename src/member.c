@@ -100,7 +100,7 @@ static bool look_ahead(const struct gyre_consumer *consumer, const struct gyre_m
 
     *end = *from;
     while (at.seq - from->seq < consumer->member.claim_count) {
-        switch (gyre__frame_judge(&consumer->ring, &at, &size)) {
+        switch (gyre__frame_judge(&consumer->ring, &at, &size, NULL)) {
         case GYRE_FRAME_NONE:
             return true;
         case GYRE_FRAME_BAD:
@@ -284,8 +284,8 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
     while (fast->peek_pos != consumer->member.end_pos) {
         struct gyre_mark at = {fast->peek_pos, fast->peek_seq};
         uint64_t         frame_size = 0;
-        uint64_t         offset = at.pos & (ring->geometry.capacity - 1);
-        enum gyre_frame  frame = gyre__frame_judge(ring, &at, &frame_size);
+        uint32_t         payload_size = 0;
+        enum gyre_frame  frame = gyre__frame_judge(ring, &at, &frame_size, &payload_size);
         if (frame == GYRE_FRAME_NONE || frame == GYRE_FRAME_BAD) {
             fast->peek_pos = consumer->member.end_pos; /* overwritten, or corrupt */
             if (!is_lossy(consumer))
@@ -296,9 +296,8 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
         if (frame == GYRE_FRAME_PAD)
             continue;
         fast->peek_seq++;
-        *size = (uint32_t)(gyre_load_relaxed_64(gyre__header_at(ring->bytes, offset)) &
-                           GYRE_FRAME_SIZE_MASK);
-        return ring->bytes + offset + GYRE_FRAME_HEADER_SIZE;
+        *size = payload_size;
+        return ring->bytes + (at.pos & (ring->geometry.capacity - 1)) + GYRE_FRAME_HEADER_SIZE;
     }
     return NULL;
 }
