@@ -250,7 +250,6 @@ static void join_with_seat(const struct gyre_ring *ring, uint32_t choice)
     consumer.fast.ring = ring->bytes;
     consumer.fast.mask = ring->geometry.capacity - 1;
     consumer.fast.align_mask = ring->geometry.frame_align - 1;
-    consumer.fast.is_lossy = consumer.kind != GYRE_RELIABLE;
     consumer.fast.horizon_pos = &ring->front->horizon_pos;
     consumer.fast.room_pos = &ring->front->room_pos;
     consumer.fast.released_pos = &consumer.seat->released_pos;

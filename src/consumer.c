@@ -144,7 +144,7 @@ static enum gyre_status overrun(struct gyre_consumer *consumer)
         return GYRE_FORKED; /* the seat is the parent's */
     if (consumer->verdict != GYRE_OK)
         return consumer->verdict;
-    if (!consumer->fast.is_lossy) {
+    if (consumer->kind == GYRE_RELIABLE) {
         /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
         return give_up(consumer, GYRE_EVICTED);
@@ -176,7 +176,7 @@ static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)
     bool                       is_all = fast->held_pos == fast->peek_pos;
 
     fast->peek_pos += frame_size;
-    if (is_all && !fast->is_lossy)
+    if (is_all && consumer->kind == GYRE_RELIABLE)
         (void)gyre_release(consumer); /* nothing else is held: the room is free at once */
 }
 

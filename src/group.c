@@ -48,7 +48,7 @@ bool gyre__group_has_living(struct gyre_ring *ring, uint32_t group_idx)
     return false;
 }
 
-/* With the site's lock, or in the hope that it will be had by nobody else meanwhile. */
+/* With the site's lock. */
 static void end_group(struct gyre_ring *ring, uint32_t group_idx)
 {
     struct gyre_shared_group *group = &ring->groups[group_idx];
@@ -265,7 +265,6 @@ enum gyre_status gyre__group_join(struct gyre_consumer               *consumer,
     member->claim_count = options->claim_count;
     member->far_pos = 1;
     member->peek_header = GYRE_FRAME_PADDING;
-    fast->is_lossy = 1;
     fast->held_pos = 0;
     fast->horizon_pos = &member->far_pos;
     fast->ring = (const unsigned char *)&member->peek_header;
