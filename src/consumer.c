@@ -114,8 +114,7 @@ void gyre_consumer_close(struct gyre_consumer *consumer)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Counts a gap from the last good message to where the cursor is now. */
-static enum gyre_status tell_gap(struct gyre_consumer *consumer, uint64_t count)
+enum gyre_status gyre__tell_gap(struct gyre_consumer *consumer, uint64_t count)
 {
     consumer->gap_count = count;
     consumer->lost_count += count;
@@ -154,7 +153,7 @@ static enum gyre_status overrun(struct gyre_consumer *consumer)
         return give_up(consumer, GYRE_CORRUPT);
     if (status == GYRE_OK && is_idle && consumer->fast.held_seq == good_seq)
         return GYRE_OK; /* only padding was overwritten */
-    return tell_gap(consumer, consumer->fast.held_seq - good_seq);
+    return gyre__tell_gap(consumer, consumer->fast.held_seq - good_seq);
 }
 
 enum gyre_status gyre__release_slow(struct gyre_consumer *consumer)
@@ -237,7 +236,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
         consumer->gap_pending = 0;
         if (consumer->member.group == NULL)
             gyre__seat_show(consumer);
-        return tell_gap(consumer, count);
+        return gyre__tell_gap(consumer, count);
     }
     if (consumer->member.group != NULL)
         return gyre__member_poll(consumer);

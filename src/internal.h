@@ -254,6 +254,9 @@ bool gyre__is_overrun(const struct gyre_consumer *consumer);
 /* True if there is something at the next position.  No system call, no side effect. */
 bool gyre__is_ready(const struct gyre_consumer *consumer);
 
+/* Counts a gap of so many messages.  GAP. */
+enum gyre_status gyre__tell_gap(struct gyre_consumer *consumer, uint64_t count);
+
 /* OK: peek has a message.  TIMEOUT: nothing to tell.  Anything else is what gyre_wait returns. */
 enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);
 

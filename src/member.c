@@ -177,10 +177,7 @@ static enum gyre_status lose(struct gyre_consumer *consumer, uint64_t count)
 
     while ((was = gyre_compare_exchange_64(&group->lost_count, seen, seen + count)) != seen)
         seen = was; /* no edge: a count for people */
-    consumer->gap_count = count;
-    consumer->lost_count += count;
-    gyre_store_relaxed_64(&consumer->seat->lost_count, consumer->lost_count);
-    return GYRE_GAP;
+    return gyre__tell_gap(consumer, count);
 }
 
 /*
