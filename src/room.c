@@ -122,9 +122,11 @@ static bool block_once(struct gyre_producer *producer, const struct producer_wai
     if (is_met)
         return true;
     slice = announce_block(producer, room_target(producer, need_pos), slices);
+    GYRE_FAULT(room_blocked);
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
     if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
+        GYRE_FAULT(room_sleep);
         woken = sync_bell_wait(&ring->room_bell, ring->site, slowest_role(producer), until);
         if (woken != SYNC_RUNG)
             (void)gyre__recover_slowest(producer);

@@ -98,6 +98,7 @@ void gyre__say_asleep(struct gyre_consumer *consumer)
                    gyre__seat_bit(consumer->seat_idx));
     }
     gyre_or_64(mask, bit); /* E3 E16 */
+    GYRE_FAULT(sleep_bit);
     ring_if_blocked(consumer);
 }
 
@@ -253,10 +254,12 @@ static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
     if (!gyre__must_look(consumer)) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         gyre__count_sleep(consumer);
+        GYRE_FAULT(sleep_wait);
         woken = wait_for_ring(consumer, peer, until);
         if (woken == SYNC_TIMED_OUT)
             gyre__count_missed(consumer);
     }
+    GYRE_FAULT(sleep_over);
     gyre__end_sleep(consumer, woken);
     return woken == SYNC_PEER_GONE;
 }
