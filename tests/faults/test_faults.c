@@ -172,7 +172,8 @@ struct stage {
     uint64_t            heir_dies;
     uint64_t            heir_began;
     uint64_t            heir_end;
-    uint64_t            must_rest; /* the members */
+    uint64_t            must_rest;  /* the members */
+    uint64_t            is_halting; /* a reader may be stopped, and hold the producer back */
     uint64_t            may_end;
     struct report       reports[8];
     uint64_t            salts[TRACE_COUNT];                 /* by whom each message is */
@@ -373,6 +374,19 @@ static struct gyre_producer *open_producer(void)
     return producer;
 }
 
+/* False: who holds us back is alive and stopped, so there is no room for now. */
+static bool await_room(struct gyre_producer *producer, uint32_t size)
+{
+    bool             may_block = gyre_load_acquire_64(&stage()->is_halting) != 0;
+    uint64_t         until = may_block ? gyre_now_ns() + 2 * NS_PER_MS : trial_patience();
+    enum gyre_status status = gyre_wait_room(producer, size, until);
+
+    if (may_block && status == GYRE_TIMEOUT)
+        return gyre_load_acquire_64(&stage()->struck.struck) == 0;
+    EXPECT_STATUS(status, GYRE_OK);
+    return true;
+}
+
 /* Claims, writes in two halves and publishes so many messages at once. */
 static void send_batch(struct gyre_producer *producer, uint32_t count, uint64_t salt)
 {
@@ -387,7 +401,8 @@ static void send_batch(struct gyre_producer *producer, uint32_t count, uint64_t 
         gyre_store_release_64(&stage()->salts[seq % TRACE_COUNT], salt);
         stage()->done[seq % TRACE_COUNT] = 0;
         while ((payload = gyre_claim(producer, words * 8)) == NULL)
-            EXPECT_STATUS(gyre_wait_room(producer, words * 8, trial_patience()), GYRE_OK);
+            if (!await_room(producer, words * 8))
+                return;
         memcpy(payload, message, words / 2 * 8);
         GYRE_FAULT(payload_half);
         memcpy(payload + words / 2, message + words / 2, (words - words / 2) * 8);
@@ -600,6 +615,7 @@ static int be_heir(uint32_t unused)
 static const struct stop *round_stop;
 static enum load          round_load;
 static uint32_t           round_number;
+static enum fault_action  round_action; /* KILL: whatever the stop says */
 static uint64_t           random_state;
 static uint64_t          *times;
 static uint32_t           time_count;
@@ -630,19 +646,55 @@ static void start_dying(struct process *victim, const struct stop *stop, enum lo
     round_load = load;
     memset(&stage()->struck, 0, sizeof(stage()->struck));
     stage()->plan.point = stop->point;
-    stage()->plan.action = stop->action;
+    stage()->plan.action = round_action == FAULT_KILL ? stop->action : round_action;
     stage()->plan.nth =
         1 + trial_random(&random_state) % (nth_max < stop->nth_max ? nth_max : stop->nth_max);
     stage()->deed = stop->deed;
     stage()->is_here = 0;
+    stage()->is_halting = round_action != FAULT_KILL && stop->deed >= DEED_READ;
     set_load(load);
     trial_start(victim, "die", 0);
 }
 
+/* Whoever opens, joins or leaves a ring waits for one who is stopped there. */
+static bool holds_site(enum gyre__fault point)
+{
+    return point == AT(site_locked) || point == AT(attached);
+}
+
+/* It lives, whatever became of its thread: nobody takes its role.  Then it goes on, and is killed. */
+static void end_halted(struct process *victim)
+{
+    struct gyre_producer *producer;
+    enum gyre_status      status;
+
+    trial_await(&stage()->struck.struck, 1);
+    if (round_action == FAULT_STOP)
+        process_stop(victim);
+    if (round_stop->deed <= DEED_INHERIT && !holds_site(round_stop->point) &&
+        round_action != FAULT_SLEEP) {
+        status = gyre_producer_open(trial_ring(), NULL, &producer, NULL);
+        EXPECT_ROUND(status == GYRE_BUSY, "a second producer is told %s", gyre_status_name(status));
+    }
+    if (round_action == FAULT_STOP)
+        process_continue(victim);
+    for (uint32_t i = 0; i < 4 && round_action != FAULT_EXIT_THREAD; i++)
+        process_nap();
+    gyre_store_release_64(&stage()->struck.ns, gyre_now_ns());
+    process_kill(victim);
+    stage()->is_halting = 0;
+    set_load(STREAM);
+}
+
 static void end_dying(struct process *victim)
 {
-    int code = process_wait(victim, PROCESS_PATIENCE_NS);
+    int code;
 
+    if (round_action != FAULT_KILL) {
+        end_halted(victim);
+        return;
+    }
+    code = process_wait(victim, PROCESS_PATIENCE_NS);
     EXPECT_ROUND(code == PROCESS_KILLED, "it ended with %d%s", code,
                  code == PROCESS_LATE ? " (it hangs)" : "");
     EXPECT_ROUND(stage()->struck.struck != 0, "it was ended before it came there");
@@ -700,6 +752,7 @@ static void prepare_times(void)
     random_state = 4;
     time_count = 0;
     round_number = 0;
+    round_action = FAULT_KILL;
     free(times);
     times = calloc(ROUNDS_MAX, sizeof(*times));
     EXPECT_TRUE(times != NULL);
@@ -740,6 +793,30 @@ static void expect_seats(void)
 static uint32_t count_own_files(void)
 {
     return process_list_rings(NULL);
+}
+
+/* The same with other events than death, each stop under one of its loads. */
+static uint32_t all_halts(struct process *survivors, const struct stop *stops, uint32_t count,
+                          void (*one_round)(struct process *survivors, const struct stop *stop,
+                                            enum load load))
+{
+    static const enum fault_action actions[] = {FAULT_STOP, FAULT_EXIT_THREAD, FAULT_SLEEP};
+    uint32_t                       repeats = trial_rounds(2, 1);
+
+    for (uint32_t i = TRIAL_IS_WINDOWS; i < TRIAL_COUNT(actions); i++)
+        for (uint32_t at = 0; at < count * repeats; at++) {
+            const struct stop *stop = &stops[at % count];
+            uint32_t           load = IDLE << (at % 4);
+            while ((stop->loads & load) == 0)
+                load = load == ASLEEP ? IDLE : load << 1;
+            if (stop->action != FAULT_KILL)
+                continue;
+            round_number++;
+            round_action = actions[i];
+            one_round(survivors, stop, (enum load)load);
+        }
+    round_action = FAULT_KILL;
+    return round_number;
 }
 
 static void print_times(const char *what, uint32_t kills)
@@ -812,17 +889,29 @@ all_rounds(struct process *survivors, const struct stop *stops, uint32_t count, 
     return round_number;
 }
 
-static void producers_die_at_any_point(void)
+static void end_producers(bool is_death)
 {
     struct process survivors[SURVIVOR_COUNT];
     uint32_t       files, kills;
 
     start_survivors(survivors);
     files = count_own_files();
-    kills = all_rounds(survivors, producer_stops, TRIAL_COUNT(producer_stops), trial_rounds(16, 3),
-                       round_of_producers);
+    kills = is_death ? all_rounds(survivors, producer_stops, TRIAL_COUNT(producer_stops),
+                                  trial_rounds(16, 3), round_of_producers)
+                     : all_halts(survivors, producer_stops, TRIAL_COUNT(producer_stops),
+                                 round_of_producers);
     print_times("producers", kills);
     end_survivors(survivors, files);
+}
+
+static void producers_die_at_any_point(void)
+{
+    end_producers(true);
+}
+
+static void producers_halt_at_any_point(void)
+{
+    end_producers(false);
 }
 
 /* --- the deaths of readers: the trial's own process is the producer --------------------------- */
@@ -883,7 +972,7 @@ static void round_of_consumers(struct process *survivors, const struct stop *sto
     expect_seats();
 }
 
-static void consumers_die_at_any_point(void)
+static void end_consumers(bool is_death)
 {
     struct process survivors[SURVIVOR_COUNT];
     uint32_t       files, kills;
@@ -891,11 +980,23 @@ static void consumers_die_at_any_point(void)
     start_survivors(survivors);
     own_producer = open_producer();
     files = count_own_files();
-    kills = all_rounds(survivors, consumer_stops, TRIAL_COUNT(consumer_stops), trial_rounds(8, 3),
-                       round_of_consumers);
+    kills = is_death ? all_rounds(survivors, consumer_stops, TRIAL_COUNT(consumer_stops),
+                                  trial_rounds(8, 3), round_of_consumers)
+                     : all_halts(survivors, consumer_stops, TRIAL_COUNT(consumer_stops),
+                                 round_of_consumers);
     gyre_producer_close(own_producer);
     print_times("consumers", kills);
     end_survivors(survivors, files);
+}
+
+static void consumers_die_at_any_point(void)
+{
+    end_consumers(true);
+}
+
+static void consumers_halt_at_any_point(void)
+{
+    end_consumers(false);
 }
 
 #ifdef GYRE_HAS_PAIRS
@@ -935,7 +1036,9 @@ static void leave_orphan(void)
 {
     static const struct stop held = {AT(claim_held), DEED_WORK, IDLE, 1, FAULT_KILL};
     struct process           victim;
+    enum fault_action        action = round_action;
 
+    round_action = FAULT_KILL;
     gyre_store_release_64(&stage()->must_rest, 1);
     for (uint32_t i = MEMBER; i < SURVIVOR_COUNT; i++)
         while (gyre_load_acquire_64(&stage()->reports[i].is_resting) == 0) {
@@ -948,6 +1051,7 @@ static void leave_orphan(void)
         process_nap();
     }
     end_dying(&victim);
+    round_action = action;
 }
 
 static void round_of_members(struct process *survivors, const struct stop *stop, enum load load)
@@ -969,7 +1073,7 @@ static void round_of_members(struct process *survivors, const struct stop *stop,
         await_seats();
 }
 
-static void members_die_at_any_point(void)
+static void end_members(bool is_death)
 {
     struct process survivors[SURVIVOR_COUNT];
     uint32_t       files, kills;
@@ -978,8 +1082,10 @@ static void members_die_at_any_point(void)
     start_survivors(survivors);
     own_producer = open_producer();
     files = count_own_files();
-    kills = all_rounds(survivors, member_stops, TRIAL_COUNT(member_stops), trial_rounds(8, 3),
-                       round_of_members);
+    kills = is_death
+                ? all_rounds(survivors, member_stops, TRIAL_COUNT(member_stops), trial_rounds(8, 3),
+                             round_of_members)
+                : all_halts(survivors, member_stops, TRIAL_COUNT(member_stops), round_of_members);
     await_seats();
     expect_groups();
     for (uint32_t i = MEMBER; i < SURVIVOR_COUNT; i++)
@@ -990,6 +1096,16 @@ static void members_die_at_any_point(void)
     gyre_producer_close(own_producer);
     print_times("members", kills);
     end_survivors(survivors, files);
+}
+
+static void members_die_at_any_point(void)
+{
+    end_members(true);
+}
+
+static void members_halt_at_any_point(void)
+{
+    end_members(false);
 }
 
 #endif
@@ -1073,15 +1189,106 @@ static void creators_die_at_any_point(void)
     print_times("creators", kills);
 }
 
+/* --- what fails instead ----------------------------------------------------------------------- */
+
+static void fail_at(enum gyre__fault point)
+{
+    const struct fault_plan plan = {point, 1, FAULT_FAIL};
+
+    memset(&stage()->struck, 0, sizeof(stage()->struck));
+    faults_arm(&plan, &stage()->struck);
+}
+
+static void expect_failure(enum gyre_status status, const struct gyre_error *error)
+{
+    EXPECT(stage()->struck.struck == 1 && status == GYRE_SYSTEM && error->status == status,
+           "the failure is told as %s", gyre_status_name(status));
+}
+
+static void open_that_fails(enum gyre__fault point)
+{
+    struct gyre_producer *producer = NULL;
+    struct gyre_error     error;
+
+    fail_at(point);
+    expect_failure(gyre_producer_open(trial_ring(), NULL, &producer, &error), &error);
+    EXPECT_TRUE(producer == NULL);
+    EXPECT(count_own_files() == 0, "%s: %u files are left", faults_name(point), count_own_files());
+    gyre_producer_close(open_producer());
+    EXPECT_EQ(count_own_files(), 0);
+}
+
+static void join_that_fails(enum gyre__fault point, const char *group)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    struct gyre_producer        *producer = open_producer();
+    struct gyre_consumer        *consumer = NULL;
+    struct gyre_seat_info        seats[SEAT_COUNT];
+    struct gyre_ring_info        info;
+    struct gyre_error            error;
+    uint32_t                     taken;
+
+    options.group = group;
+    fail_at(point);
+    expect_failure(gyre_consumer_open(trial_ring(), &options, &consumer, &error), &error);
+    EXPECT_TRUE(consumer == NULL);
+    info.size = sizeof(info);
+    EXPECT_STATUS(gyre_ring_inspect(trial_ring(), &info, seats, SEAT_COUNT, &taken, NULL), GYRE_OK);
+    EXPECT(taken == 0, "%s: the seat is left", faults_name(point));
+    consumer = open_reader(GYRE_RELIABLE, group, 1);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+    EXPECT_EQ(count_own_files(), 0);
+}
+
+static void an_open_that_fails_leaves_nothing(void)
+{
+    prepare_times();
+    open_that_fails(AT(data_unnamed));
+    open_that_fails(AT(takeover_leased));
+    join_that_fails(AT(join_leased), NULL);
+#ifdef GYRE_HAS_PAIRS
+    join_that_fails(AT(group_joined), GROUP);
+#endif
+}
+
+/* --- no point is forgotten -------------------------------------------------------------------- */
+
+static bool is_among(const struct stop *stops, uint32_t count, enum gyre__fault point)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (stops[i].point == point)
+            return true;
+    return false;
+}
+
+static void every_point_has_its_deaths(void)
+{
+    for (uint32_t point = 0; point < GYRE__FAULT_COUNT; point++) {
+        bool is_here = is_among(producer_stops, TRIAL_COUNT(producer_stops), point) ||
+                       is_among(consumer_stops, TRIAL_COUNT(consumer_stops), point) ||
+                       is_among(member_stops, TRIAL_COUNT(member_stops), point) ||
+                       is_among(creator_stops, TRIAL_COUNT(creator_stops), point);
+        bool is_of_windows = TRIAL_IS_WINDOWS && strncmp(faults_name(point), "remove_", 7) == 0;
+        EXPECT(is_here != is_of_windows, "nobody dies at %s", faults_name(point));
+    }
+    trial_note("%u points", (uint32_t)GYRE__FAULT_COUNT);
+}
+
 int main(int argc, char **argv)
 {
     static const struct trial trials[] = {
         {"faults.producers_die_at_any_point", producers_die_at_any_point},
+        {"faults.producers_halt_at_any_point", producers_halt_at_any_point},
         {"faults.consumers_die_at_any_point", consumers_die_at_any_point},
+        {"faults.consumers_halt_at_any_point", consumers_halt_at_any_point},
 #ifdef GYRE_HAS_PAIRS
         {"faults.members_die_at_any_point", members_die_at_any_point},
+        {"faults.members_halt_at_any_point", members_halt_at_any_point},
 #endif
         {"faults.creators_die_at_any_point", creators_die_at_any_point},
+        {"faults.an_open_that_fails_leaves_nothing", an_open_that_fails_leaves_nothing},
+        {"faults.every_point_has_its_deaths", every_point_has_its_deaths},
     };
     static const struct role roles[] = {
         {"survive", survive},           {"die", die},
