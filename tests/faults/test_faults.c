@@ -200,6 +200,56 @@ static void set_load(enum load load)
     gyre_store_release_64(&stage()->load, load);
 }
 
+/* --- the round ------------------------------------------------------------------------------- */
+
+static const struct stop *round_stop; /* NULL: in a role */
+static enum load          round_load;
+static uint32_t           round_number;
+static enum fault_action  round_action; /* KILL: whatever the stop says */
+static uint64_t           random_state;
+static uint64_t          *times;
+static uint32_t           time_count;
+
+static const char *load_name(enum load load)
+{
+    return load == IDLE ? "idle" : load == STREAM ? "streaming" : load == FULL ? "full" : "asleep";
+}
+
+/* In which round, and who holds whom back. */
+static void tell_round(void)
+{
+    struct gyre_seat_info  seats[SEAT_COUNT];
+    struct gyre_group_info groups[GYRE_GROUPS_MAX];
+    struct gyre_ring_info  info;
+    uint32_t               taken = 0, count = 0;
+
+    if (round_stop == NULL)
+        return;
+    trial_note("round %u: %s, %s, number %llu, action %llu", round_number,
+               faults_name(round_stop->point), load_name(round_load),
+               (unsigned long long)stage()->plan.nth, (unsigned long long)stage()->plan.action);
+    info.size = sizeof(info);
+    (void)gyre_ring_inspect(trial_ring(), &info, seats, SEAT_COUNT, &taken, NULL);
+    (void)gyre_ring_inspect_groups(trial_ring(), groups, GYRE_GROUPS_MAX, &count, NULL);
+    for (uint32_t i = 0; i < taken; i++)
+        trial_note("seat %u of \"%s\": alive %u, asleep %u, evicted %u, orphaned %u, lag %llu",
+                   seats[i].seat_idx, seats[i].group, seats[i].is_alive, seats[i].is_asleep,
+                   seats[i].is_evicted, seats[i].is_orphaned,
+                   (unsigned long long)seats[i].lag_bytes);
+    for (uint32_t i = 0; i < count; i++)
+        trial_note("group %s: %u members, %u orphans, lag %llu", groups[i].name,
+                   groups[i].member_count, groups[i].orphan_count,
+                   (unsigned long long)groups[i].lag_bytes);
+}
+
+#define EXPECT_ROUND(condition, ...)                                                               \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            tell_round();                                                                          \
+            EXPECT(condition, __VA_ARGS__);                                                        \
+        }                                                                                          \
+    } while (0)
+
 /* --- the survivors ---------------------------------------------------------------------------- */
 
 static struct gyre_consumer *open_reader(enum gyre_consumer_kind kind, const char *group,
@@ -383,7 +433,7 @@ static bool await_room(struct gyre_producer *producer, uint32_t size)
 
     if (may_block && status == GYRE_TIMEOUT)
         return gyre_load_acquire_64(&stage()->struck.struck) == 0;
-    EXPECT_STATUS(status, GYRE_OK);
+    EXPECT_ROUND(status == GYRE_OK, "a wait for room is told %s", gyre_status_name(status));
     return true;
 }
 
@@ -612,30 +662,6 @@ static int be_heir(uint32_t unused)
 
 /* --- the rounds ------------------------------------------------------------------------------- */
 
-static const struct stop *round_stop;
-static enum load          round_load;
-static uint32_t           round_number;
-static enum fault_action  round_action; /* KILL: whatever the stop says */
-static uint64_t           random_state;
-static uint64_t          *times;
-static uint32_t           time_count;
-
-static const char *load_name(enum load load)
-{
-    return load == IDLE ? "idle" : load == STREAM ? "streaming" : load == FULL ? "full" : "asleep";
-}
-
-/* Who fails in a round says in which. */
-#define EXPECT_ROUND(condition, ...)                                                               \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            trial_note("round %u: %s, %s, number %llu", round_number,                              \
-                       faults_name(round_stop->point), load_name(round_load),                      \
-                       (unsigned long long)stage()->plan.nth);                                     \
-            EXPECT(condition, __VA_ARGS__);                                                        \
-        }                                                                                          \
-    } while (0)
-
 static void start_dying(struct process *victim, const struct stop *stop, enum load load)
 {
     uint32_t nth_max = load == IDLE || load == STREAM ? stop->nth_max : 1 + stop->nth_max / 8;
@@ -744,7 +770,13 @@ static void account(struct process *survivors, uint64_t begin, uint64_t end)
 static void note_time(uint64_t ns)
 {
     EXPECT_TRUE(time_count < ROUNDS_MAX);
-    times[time_count++] = ns - stage()->struck.ns;
+    times[time_count] = ns - stage()->struck.ns;
+    if (times[time_count] > RECOVERY_NS)
+        trial_note("round %u: %s, %s, number %llu, action %llu: %.2f ms", round_number,
+                   faults_name(round_stop->point), load_name(round_load),
+                   (unsigned long long)stage()->plan.nth, (unsigned long long)stage()->plan.action,
+                   (double)times[time_count] / 1e6);
+    time_count++;
 }
 
 static void prepare_times(void)
@@ -1045,11 +1077,10 @@ static void leave_orphan(void)
             send_batch(own_producer, 1, 7);
             process_nap();
         }
-    start_dying(&victim, &held, STREAM);
-    while (!is_struck()) {
+    for (uint32_t i = 0; i < 4; i++) /* nobody else takes them */
         send_batch(own_producer, 1, 7);
-        process_nap();
-    }
+    start_dying(&victim, &held, STREAM);
+    trial_await(&stage()->struck.struck, 1);
     end_dying(&victim);
     round_action = action;
 }
