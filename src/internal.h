@@ -66,6 +66,8 @@ struct gyre_producer {
     struct gyre_ring          ring;
     uint64_t                  mark_pos; /* the newest landmark */
     uint64_t                  dead_check_ns;
+    uint64_t                  sleep_count;
+    uint64_t                  missed_count; /* slices that ended though the room was there */
     uint32_t                  mark_idx;
     uint32_t                  slowest_idx;   /* the seat that held us back last; or GYRE_NO_INDEX */
     uint32_t                  slowest_group; /* or the group whose unclaimed messages did */
