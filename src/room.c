@@ -166,7 +166,7 @@ static enum gyre_status wait_met(struct gyre_producer *producer, const struct pr
 {
     struct slices    slices = {0, false};
     enum gyre_status status = GYRE_OK;
-    uint64_t         need_pos;
+    uint64_t         need_pos, began = 0;
     bool             is_met = wait->is_met(producer, wait->wanted, &need_pos);
 
     while (!is_met) {
@@ -177,13 +177,16 @@ static enum gyre_status wait_met(struct gyre_producer *producer, const struct pr
             status = GYRE_TIMEOUT;
         if (status != GYRE_OK)
             break;
+        began = began != 0 ? began : now;
         is_met = producer->wait != GYRE_WAIT_SLEEP &&
-                 spin_met(producer, wait, gyre__sooner(deadline_ns, now + producer->spin_ns));
+                 spin_met(producer, wait, gyre__sooner(deadline_ns, now + producer->spin.ns));
         if (!is_met && producer->wait != GYRE_WAIT_SPIN)
             is_met = block_once(producer, wait, &slices, deadline_ns);
     }
     if (slices.is_said)
         gyre_store_relaxed_64(&producer->ring.front->room_pos, 0);
+    if (began != 0)
+        gyre__spin_learn(&producer->spin, is_met, began);
     return status;
 }
 
