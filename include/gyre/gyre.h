@@ -46,9 +46,10 @@ GYRE_API const char *gyre_version(void);
 GYRE_API uint64_t gyre_now_ns(void);
 
 /*
- * How a handle waits once there is nothing to do.  With `spin_ns` zero, the default, the spin before
- * a sleep follows the waits of this handle: it halves after each that took over 320 us or came to
- * nothing, down to 1 us, and doubles after each other one, up to 20 us.  Another value is kept.
+ * How a handle waits once there is nothing to do.  With `spin_ns` zero, the default, the spin
+ * before a sleep follows the waits of this handle: it halves after each that took over 320 us or
+ * came to nothing, down to 1 us, and doubles after each other one, up to 20 us.  Another value is
+ * kept.
  */
 enum gyre_wait_strategy {
     GYRE_WAIT_SPIN_THEN_SLEEP = 0, /* spin for a while (`spin_ns`), then sleep: the default */
