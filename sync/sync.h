@@ -14,6 +14,7 @@
 #define GYRE_SYNC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <gyre/status.h>

@@ -27,7 +27,11 @@ static int call_openat(int dir, const char *path, int flags, mode_t mode)
 
 static int call_getrlimit(int resource, struct rlimit *limit)
 {
+#ifdef __GLIBC__ /* whose parameter is an enumeration */
+    return getrlimit((__rlimit_resource_t)resource, limit);
+#else
     return getrlimit(resource, limit);
+#endif
 }
 
 static int call_fcntl_lock(int fd, int command, struct flock *lock)

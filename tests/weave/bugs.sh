@@ -104,9 +104,9 @@ bug "E3 the bell is cleared after the last look" sleep_barrier src/wait.c \
 bug "E3 slices without time to settle" sleep_slices src/wait.c \
     'gyre__let_settle(); return false;' 'return false;'
 bug "E3 the bells are rung before the bits are taken" sleep_slices src/wake.c \
-    'mask = gyre_take_bits_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);' \
-    'ring_all(producer, mask); (void)gyre_take_bits_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);
-     return;'
+    'gyre_and_64(&ring->sleepers->mask, ~mask | GYRE_SLEEPERS_FENCE);' \
+    'ring_all(producer, mask, 8);
+     gyre_and_64(&ring->sleepers->mask, ~mask | GYRE_SLEEPERS_FENCE); return;'
 bug "E3 a strict ring does not fence" sleep_strict src/wake.c \
     'gyre_fence_full(); /* E3, the fence mode */' ''
 
@@ -131,10 +131,11 @@ bug "E5 the seats are read before the horizon is announced" join src/producer.c 
     'again = slowest_cursor(producer, published, old_limit - capacity) + capacity;
      gyre_store_release_64(&front->horizon_pos, limit - capacity);'
 bug "E5 the horizon is read before the seat is stored" join src/seat.c \
-    'set_cursor(consumer, mark); if (consumer->seat != NULL) {' \
-    'bool is_bad = gyre__is_overwritten(consumer, mark->pos); set_cursor(consumer, mark);
-     if (consumer->seat != NULL) {' src/seat.c \
-    'return !gyre__is_overwritten(consumer, mark->pos);' 'return !is_bad;'
+    'set_cursor(consumer, mark); if (consumer->member.is_founding) {' \
+    'uint64_t early = gyre_load_relaxed_64(&consumer->ring.front->horizon_pos);
+     set_cursor(consumer, mark); if (consumer->member.is_founding) {' src/seat.c \
+    'gyre__pos_after(gyre_load_relaxed_64(&consumer->ring.front->horizon_pos), /* E5 */ mark->pos)' \
+    'gyre__pos_after(early, mark->pos)'
 bug "E5 the horizon of a dead producer counts" granter_dies src/recover.c \
     'granted = gyre_load_relaxed_64(&front->granted_pos);' \
     'granted = gyre_load_relaxed_64(&front->horizon_pos);'
@@ -151,7 +152,7 @@ bug "E6 the bell is cleared after the last look" reuse src/room.c \
     'woken = sync_bell_wait(' \
     'sync_bell_clear(&ring->room_bell); woken = sync_bell_wait('
 bug "E6 a consumer that goes to sleep rings nobody" room_held src/wait.c \
-    'gyre_or_64(mask, bit); /* E3 */ ring_if_blocked(consumer);' 'gyre_or_64(mask, bit);'
+    'gyre_or_64(mask, bit); /* E3 E16 */ ring_if_blocked(consumer);' 'gyre_or_64(mask, bit);'
 bug "E6 a consumer that leaves rings nobody" leave_blocked src/seat.c \
     'gyre__ring_room(&consumer->ring); /* the producer may wait for our cursor */' ''
 bug "E6 a joiner rings nobody" wait_consumers_only src/seat.c \
@@ -199,11 +200,26 @@ bug "E12 the fence bit falls before the ack" fence_relaxed src/wake.c \
      gyre_store_release_32(&ring->front->fence_ack, 0); if (needs_fence(ring)) {'
 
 bug "E13 the bell is rung before the flag" interrupt src/wait.c \
-    '(void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */ if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);' \
-    'if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);
+    '(void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */' '' src/wait.c \
+    'else if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);' \
+    'else if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);
      (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1);'
 bug "E13 the last look does not see the flag" interrupt src/wait.c \
     'gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */ is_at_end' 'is_at_end'
+
+bug "E14 next_pos is moved without comparing" group src/member.c \
+    'return gyre_compare_exchange_pair(consumer->member.group->next, next, moved);' \
+    'gyre_store_release_64(&consumer->member.group->next[1], moved[1]);
+     gyre_store_release_64(&consumer->member.group->next[0], moved[0]); return 1;'
+bug "E14 a claim is said only after the move" group_member_dies src/member.c \
+    'gyre_store_release_64(&seat->claim, end->pos | GYRE_CLAIM_TRIED);' ''
+bug "E15 nobody helps the last claimer" group_member_dies src/member.c \
+    'help_last(consumer, next);' '(void)help_last;'
+bug "E16 a publish posts no permit" group src/wake.c 'sync_gate_post(gate, wanted);' '(void)gate;'
+bug "E16 the bit is not set again for those who sleep on" group_one_each src/wake.c \
+    'if (sleepers.at_gate + sleepers.at_bells != 0)' 'if (0)'
+bug "E17 the last to be done tells nobody" group src/member.c 'tell_end(consumer);' '(void)tell_end;'
+bug "E17 no fence before the last one looks" group_end src/member.c 'gyre_fence_full(); /* E17 */' ''
 
 # What x86 forgives and other machines do not.
 arguments=(--weak)

@@ -17,8 +17,9 @@
 #include "scenarios.h"
 #include "sched.h"
 
-static const struct weave_scenario *const lists[] = {
-    scenarios_flow, scenarios_sleep, scenarios_join, scenarios_death, scenarios_random};
+static const struct weave_scenario *const lists[] = {scenarios_flow,  scenarios_sleep,
+                                                     scenarios_join,  scenarios_death,
+                                                     scenarios_group, scenarios_random};
 
 static const char *only;
 static bool        is_hunt;

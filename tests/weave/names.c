@@ -11,6 +11,7 @@
 
 static struct {
     uintptr_t base;
+    size_t    size;
     bool      is_data;
 } maps[MAPS_MAX];
 static unsigned map_count;
@@ -21,11 +22,12 @@ void weave_names_reset(void)
     map_count = 0;
 }
 
-void weave_name_map(const void *base, bool is_data)
+void weave_name_map(const void *base, size_t size, bool is_data)
 {
     if (map_count == MAPS_MAX)
         return;
     maps[map_count].base = (uintptr_t)base;
+    maps[map_count].size = size;
     maps[map_count++].is_data = is_data;
 }
 
@@ -77,12 +79,27 @@ static void name_ctrl(size_t offset)
         {offsetof(struct gyre_shared_seat, needs_fence), "needs_fence"},
         {offsetof(struct gyre_shared_seat, is_pollable), "is_pollable"},
         {offsetof(struct gyre_shared_seat, missed_count), "missed_count"},
+        {offsetof(struct gyre_shared_seat, claim), "claim"},
+        {offsetof(struct gyre_shared_seat, claim_seq), "claim_seq"},
+        {offsetof(struct gyre_shared_seat, claim_end_seq), "claim_end_seq"},
         {0, NULL}};
+    static const struct field group[] = {{offsetof(struct gyre_shared_group, next), "next_pos"},
+                                         {offsetof(struct gyre_shared_group, next) + 8, "next_tag"},
+                                         {offsetof(struct gyre_shared_group, asleep), "asleep"},
+                                         {offsetof(struct gyre_shared_group, permits), "permits"},
+                                         {offsetof(struct gyre_shared_group, control), "control"},
+                                         {offsetof(struct gyre_shared_group, members), "members"},
+                                         {offsetof(struct gyre_shared_group, orphans), "orphans"},
+                                         {0, NULL}};
 
     if (offset >= GYRE_SEATS_OFF)
         (void)snprintf(text, sizeof(text), "seat[%zu].%s",
                        (offset - GYRE_SEATS_OFF) / sizeof(struct gyre_shared_seat),
                        find(seat, (offset - GYRE_SEATS_OFF) % sizeof(struct gyre_shared_seat)));
+    else if (offset >= GYRE_GROUPS_OFF)
+        (void)snprintf(text, sizeof(text), "group[%zu].%s",
+                       (offset - GYRE_GROUPS_OFF) / sizeof(struct gyre_shared_group),
+                       find(group, (offset - GYRE_GROUPS_OFF) % sizeof(struct gyre_shared_group)));
     else if (offset == GYRE_ROOM_OFF)
         (void)snprintf(text, sizeof(text), "room.bell");
     else if (offset == GYRE_SLEEPERS_OFF)
@@ -95,7 +112,7 @@ const char *weave_name_of(const void *word)
 {
     for (unsigned i = 0; i < map_count; i++) {
         size_t offset = (uintptr_t)word - maps[i].base;
-        if (offset >= 2 * GYRE_RING_OFF)
+        if (offset >= maps[i].size)
             continue;
         if (maps[i].is_data)
             name_data(offset);

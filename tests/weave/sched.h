@@ -75,7 +75,7 @@ bool weave_lease_is_free(const struct sync_site *site, uint32_t role); /* no ste
 void weave_ring_reset(void);
 
 /* names.c */
-void        weave_name_map(const void *base, bool is_data);
+void        weave_name_map(const void *base, size_t size, bool is_data);
 void        weave_names_reset(void);
 const char *weave_name_of(const void *word);
 

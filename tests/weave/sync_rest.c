@@ -116,7 +116,8 @@ void sync_gate_post(struct sync_gate *gate, uint32_t count)
 {
     add_permits(gate, count);
     weave_system_call("gate post");
-    weave_ring(gate->word);
+    for (uint32_t i = 0; i < count && i < WEAVE_ROLES_MAX; i++)
+        weave_ring(gate->word);
 }
 
 uint32_t sync_gate_permits(struct sync_gate *gate)
