@@ -323,7 +323,12 @@ static void two_that_sleep_find_back_to_spinning(void)
 
 enum wake_way { WAKE_FUTEX, WAKE_SLEEPER, WAKE_SPINNER, WAKE_PIPE, WAKE_WAYS };
 #define WAKE_BLOCK 25u
-#define WAKE_EVERY_NS (200 * NS_PER_US)
+#ifdef NDEBUG
+#define WAKE_TENTHS_MAX 13u
+#else
+#define WAKE_TENTHS_MAX 16u /* nothing is optimised but the kernel and libc */
+#endif
+#define WAKE_EVERY_NS (500 * NS_PER_US)
 
 /* To the first or the last processor: a wake-up on the waker's own is another thing. */
 static void stay_on(bool is_last)
@@ -355,7 +360,7 @@ static void wake_by(enum wake_way way, struct gyre_producer *sender)
     }
 }
 
-/* One every 200 us, when the last one was received, by the way that the receiver waits for. */
+/* One every 500 us, when the last one was received, by the way that the receiver waits for. */
 static int wake_now_and_then(uint32_t count)
 {
     struct gyre_producer *senders[WAKE_WAYS] = {NULL};
@@ -438,8 +443,9 @@ static void a_wake_up_costs_hardly_more_than_the_systems_own(void)
     gyre_consumer_close(sleeper);
     (void)close(fds[0]);
     (void)close(fds[1]);
-    EXPECT(medians[WAKE_SLEEPER] * 10 <= medians[WAKE_FUTEX] * 13, "over 1.3 times a bare futex");
-    EXPECT(medians[WAKE_SPINNER] * 10 <= medians[WAKE_FUTEX] * 13, "over 1.3 times a bare futex");
+    for (uint32_t way = WAKE_SLEEPER; way <= WAKE_SPINNER; way++)
+        EXPECT(medians[way] * 10 <= medians[WAKE_FUTEX] * WAKE_TENTHS_MAX, "%s: over %.1f times",
+               names[way], WAKE_TENTHS_MAX / 10.0);
 }
 
 #endif
