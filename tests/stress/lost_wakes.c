@@ -465,7 +465,7 @@ static uint32_t seconds_for(uint64_t sleeps)
 {
     if (sleeps == 0)
         return 60;
-    return trial_rounds(1, 1) == 1 ? 8 : 1200;
+    return trial_rounds(1, 1) == 1 ? 5 : 1200;
 }
 
 /* After a round.  In the fence mode and on Windows a slice may be as short as 1 ms. */
