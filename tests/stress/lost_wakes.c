@@ -41,6 +41,8 @@
 #define EDGE_DELAY 600u /* loops: time for the caller to aim */
 #define LIMIT_S 1400u
 #define SPIN_LOOPS 100000u
+#define COLD_SIZE (16u << 20)
+#define COLD_STORES 12u
 #define STEP_MIN 4u
 #define STEP_MAX 2048u
 #define WARM_ROUNDS 300u
@@ -400,12 +402,33 @@ static void await_round(uint64_t round)
     }
 }
 
+/*
+ * Stores to lines that are in no cache: stores leave their buffer in order, so the one that the
+ * sleeper looks for stays there for longer, as behind a large payload.
+ */
+static void fill_store_buffer(void)
+{
+    static unsigned char cold[COLD_SIZE];
+    static uint64_t      random = 21;
+
+    for (uint32_t i = 0; i < COLD_STORES; i++)
+        gyre_store_relaxed_64(
+            (uint64_t *)(void *)&cold[trial_random(&random) % COLD_SIZE & ~UINT64_C(63)], random);
+}
+
 static void end_the_sleep(uint32_t ring_idx)
 {
-    if (is_producer_form())
-        release_all(consumers[0]);
-    else
-        EXPECT_STATUS(gyre_send(producers[ring_idx], "message", 8, trial_patience()), GYRE_OK);
+    uint32_t size;
+
+    if (is_producer_form()) {
+        while (gyre_peek(consumers[0], &size) != NULL)
+            continue;
+        fill_store_buffer();
+        EXPECT_STATUS(gyre_release(consumers[0]), GYRE_OK);
+        return;
+    }
+    fill_store_buffer();
+    EXPECT_STATUS(gyre_send(producers[ring_idx], "message", 8, trial_patience()), GYRE_OK);
 }
 
 struct aim {
