@@ -114,8 +114,7 @@ void gyre_consumer_close(struct gyre_consumer *consumer)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Counts a gap from the last good message to where the cursor is now. */
-static enum gyre_status tell_gap(struct gyre_consumer *consumer, uint64_t count)
+enum gyre_status gyre__tell_gap(struct gyre_consumer *consumer, uint64_t count)
 {
     consumer->gap_count = count;
     consumer->lost_count += count;
@@ -144,7 +143,7 @@ static enum gyre_status overrun(struct gyre_consumer *consumer)
         return GYRE_FORKED; /* the seat is the parent's */
     if (consumer->verdict != GYRE_OK)
         return consumer->verdict;
-    if (!consumer->fast.is_lossy) {
+    if (consumer->kind == GYRE_RELIABLE) {
         /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
         return give_up(consumer, GYRE_EVICTED);
@@ -154,7 +153,7 @@ static enum gyre_status overrun(struct gyre_consumer *consumer)
         return give_up(consumer, GYRE_CORRUPT);
     if (status == GYRE_OK && is_idle && consumer->fast.held_seq == good_seq)
         return GYRE_OK; /* only padding was overwritten */
-    return tell_gap(consumer, consumer->fast.held_seq - good_seq);
+    return gyre__tell_gap(consumer, consumer->fast.held_seq - good_seq);
 }
 
 enum gyre_status gyre__release_slow(struct gyre_consumer *consumer)
@@ -167,7 +166,7 @@ static enum gyre_frame look_ahead(struct gyre_consumer *consumer, uint64_t *fram
 {
     struct gyre_mark next = {consumer->fast.peek_pos, consumer->fast.peek_seq};
 
-    return gyre__frame_judge(&consumer->ring, &next, frame_size);
+    return gyre__frame_judge(&consumer->ring, &next, frame_size, NULL);
 }
 
 static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)
@@ -176,7 +175,7 @@ static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)
     bool                       is_all = fast->held_pos == fast->peek_pos;
 
     fast->peek_pos += frame_size;
-    if (is_all && !fast->is_lossy)
+    if (is_all && consumer->kind == GYRE_RELIABLE)
         (void)gyre_release(consumer); /* nothing else is held: the room is free at once */
 }
 
@@ -237,7 +236,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
         consumer->gap_pending = 0;
         if (consumer->member.group == NULL)
             gyre__seat_show(consumer);
-        return tell_gap(consumer, count);
+        return gyre__tell_gap(consumer, count);
     }
     if (consumer->member.group != NULL)
         return gyre__member_poll(consumer);

@@ -48,7 +48,7 @@ bool gyre__group_has_living(struct gyre_ring *ring, uint32_t group_idx)
     return false;
 }
 
-/* With the site's lock, or in the hope that it will be had by nobody else meanwhile. */
+/* With the site's lock. */
 static void end_group(struct gyre_ring *ring, uint32_t group_idx)
 {
     struct gyre_shared_group *group = &ring->groups[group_idx];
@@ -67,13 +67,15 @@ static void end_group(struct gyre_ring *ring, uint32_t group_idx)
 
 bool gyre__group_end_if_dead(struct gyre_ring *ring, uint32_t group_idx)
 {
+    struct gyre_error         ignored = {GYRE_OK, 0, NULL, NULL};
     struct gyre_shared_group *group = &ring->groups[group_idx];
     uint64_t                  control = gyre_load_acquire_64(&group->control); /* E10 */
     bool                      is_over = gyre__seat_state(control) != GYRE_GROUP_ACTIVE;
 
     if (is_over || (gyre__seat_kind(control) & GYRE_GROUP_FLAG_KEEP) != 0)
         return is_over;
-    if (gyre__group_has_living(ring, group_idx) || !sync_site_hold(ring->site, false))
+    if (gyre__group_has_living(ring, group_idx) ||
+        sync_site_hold(ring->site, false, &ignored) != GYRE_OK)
         return false;
     is_over = !gyre__group_has_living(ring, group_idx); /* whoever joined meanwhile counts */
     if (is_over)
@@ -251,10 +253,10 @@ enum gyre_status gyre__group_join(struct gyre_consumer               *consumer,
 {
     struct gyre_fast_consumer *fast = &consumer->fast;
     struct gyre_member        *member = &consumer->member;
-    enum gyre_status           status;
+    enum gyre_status           status = sync_site_hold(consumer->ring.site, true, error);
 
-    if (!sync_site_hold(consumer->ring.site, true))
-        return sync_fail(error, GYRE_SYSTEM, 0, "lock");
+    if (status != GYRE_OK)
+        return status;
     status = join_locked(consumer, options, error);
     sync_site_unlock(consumer->ring.site);
     if (status == GYRE_OK)
@@ -265,7 +267,6 @@ enum gyre_status gyre__group_join(struct gyre_consumer               *consumer,
     member->claim_count = options->claim_count;
     member->far_pos = 1;
     member->peek_header = GYRE_FRAME_PADDING;
-    fast->is_lossy = 1;
     fast->held_pos = 0;
     fast->horizon_pos = &member->far_pos;
     fast->ring = (const unsigned char *)&member->peek_header;
@@ -278,9 +279,10 @@ enum gyre_status gyre__group_join(struct gyre_consumer               *consumer,
 
 void gyre__group_leave(struct gyre_consumer *consumer)
 {
+    struct gyre_error   ignored = {GYRE_OK, 0, NULL, NULL};
     struct gyre_ring   *ring = &consumer->ring;
     struct gyre_member *member = &consumer->member;
-    bool                is_locked = sync_site_hold(ring->site, true);
+    bool                is_locked = sync_site_hold(ring->site, true, &ignored) == GYRE_OK;
     bool                is_kept = (gyre__seat_kind(member->control) & GYRE_GROUP_FLAG_KEEP) != 0;
 
     if (member->work != NULL && member->work != consumer->seat) {

@@ -212,10 +212,13 @@ bool gyre__mark_walk(const struct gyre_ring *ring, struct gyre_mark *mark, uint6
 /* A producer whose horizon runs away makes each walk vain; it stops us after so many laps. */
 #define GYRE_WALK_LAPS 4u
 
-/* What the header word at `offset` says of a frame expected there. */
+/*
+ * What the header says of a frame expected at a mark.  It is loaded once: `payload_size`, unless it
+ * is NULL, gets the size that was judged, as `frame_size` does with header and padding.
+ */
 enum gyre_frame { GYRE_FRAME_NONE, GYRE_FRAME_MESSAGE, GYRE_FRAME_PAD, GYRE_FRAME_BAD };
 enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyre_mark *at,
-                                  uint64_t *frame_size);
+                                  uint64_t *frame_size, uint32_t *payload_size);
 
 /* producer.c */
 bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
@@ -258,6 +261,9 @@ bool gyre__is_overrun(const struct gyre_consumer *consumer);
 
 /* True if there is something at the next position.  No system call, no side effect. */
 bool gyre__is_ready(const struct gyre_consumer *consumer);
+
+/* Counts a gap of so many messages.  GAP. */
+enum gyre_status gyre__tell_gap(struct gyre_consumer *consumer, uint64_t count);
 
 /* OK: peek has a message.  TIMEOUT: nothing to tell.  Anything else is what gyre_wait returns. */
 enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);

@@ -100,7 +100,7 @@ static bool look_ahead(const struct gyre_consumer *consumer, const struct gyre_m
 
     *end = *from;
     while (at.seq - from->seq < consumer->member.claim_count) {
-        switch (gyre__frame_judge(&consumer->ring, &at, &size)) {
+        switch (gyre__frame_judge(&consumer->ring, &at, &size, NULL)) {
         case GYRE_FRAME_NONE:
             return true;
         case GYRE_FRAME_BAD:
@@ -177,10 +177,7 @@ static enum gyre_status lose(struct gyre_consumer *consumer, uint64_t count)
 
     while ((was = gyre_compare_exchange_64(&group->lost_count, seen, seen + count)) != seen)
         seen = was; /* no edge: a count for people */
-    consumer->gap_count = count;
-    consumer->lost_count += count;
-    gyre_store_relaxed_64(&consumer->seat->lost_count, consumer->lost_count);
-    return GYRE_GAP;
+    return gyre__tell_gap(consumer, count);
 }
 
 /*
@@ -242,8 +239,11 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer)
 
     if (gyre_load_acquire_64(&member->group->control) != member->control) /* E10 */
         return GYRE_EVICTED;
-    if (member->work != NULL)
+    if (member->work != NULL) {
+        if (is_overwritten(consumer, consumer->own_released_pos))
+            return gyre__member_release(consumer);
         return consumer->fast.peek_pos != member->end_pos ? GYRE_OK : GYRE_BAD_ARGUMENT;
+    }
     gyre__look_at_mates(consumer);
     if (has_orphans(member->group) && gyre__adopt_any(consumer))
         return GYRE_OK;
@@ -281,8 +281,8 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
     while (fast->peek_pos != consumer->member.end_pos) {
         struct gyre_mark at = {fast->peek_pos, fast->peek_seq};
         uint64_t         frame_size = 0;
-        uint64_t         offset = at.pos & (ring->geometry.capacity - 1);
-        enum gyre_frame  frame = gyre__frame_judge(ring, &at, &frame_size);
+        uint32_t         payload_size = 0;
+        enum gyre_frame  frame = gyre__frame_judge(ring, &at, &frame_size, &payload_size);
         if (frame == GYRE_FRAME_NONE || frame == GYRE_FRAME_BAD) {
             fast->peek_pos = consumer->member.end_pos; /* overwritten, or corrupt */
             if (!is_lossy(consumer))
@@ -293,9 +293,8 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
         if (frame == GYRE_FRAME_PAD)
             continue;
         fast->peek_seq++;
-        *size = (uint32_t)(gyre_load_relaxed_64(gyre__header_at(ring->bytes, offset)) &
-                           GYRE_FRAME_SIZE_MASK);
-        return ring->bytes + offset + GYRE_FRAME_HEADER_SIZE;
+        *size = payload_size;
+        return ring->bytes + (at.pos & (ring->geometry.capacity - 1)) + GYRE_FRAME_HEADER_SIZE;
     }
     return NULL;
 }

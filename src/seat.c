@@ -258,8 +258,8 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
 
     gyre__seat_show(consumer);
     fast->align_mask = ring->geometry.frame_align - 1;
-    fast->is_lossy = consumer->kind != GYRE_RELIABLE;
-    fast->horizon_pos = fast->is_lossy ? &ring->front->horizon_pos : &ring->front->granted_pos;
+    fast->horizon_pos =
+        consumer->kind == GYRE_RELIABLE ? &ring->front->granted_pos : &ring->front->horizon_pos;
     fast->room_pos = &ring->front->room_pos;
     fast->released_pos = &consumer->own_released_pos;
     if (consumer->kind != GYRE_TAP) {
@@ -283,7 +283,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     }
     /* Who is overtaken and lossy has a place to tell the gap from. */
     status = gyre__seat_go_to(consumer, options->start, options->start_seq);
-    if (status == GYRE_CORRUPT || (status != GYRE_OK && !fast->is_lossy))
+    if (status == GYRE_CORRUPT || (status != GYRE_OK && consumer->kind == GYRE_RELIABLE))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
     status = gyre__seat_check_start(consumer, options, error);
     if (status != GYRE_OK)

@@ -76,10 +76,10 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
 void             sync_site_unlock(struct sync_site *site);
 
 /*
- * The same for one who is attached, whether or not the ring still has its name.  False: it cannot
- * be had, or, if `is_waiting` is false, somebody else has it.
+ * The same for one who is attached, whether or not the ring still has its name.  BUSY: `is_waiting`
+ * is false, and somebody else has it.
  */
-bool sync_site_hold(struct sync_site *site, bool is_waiting);
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error);
 
 /* Tells the ring's identity, from which Windows makes the names of all objects but DATA. */
 enum gyre_status sync_site_identify(struct sync_site *site, const uint64_t ring_id[2],

@@ -31,11 +31,12 @@ build() { # build TEST...: their programs
 # run_tests TEST...: each `program:trial`, up to the first one that fails; that is success here.
 found=
 run_tests() {
-    local test program trial line
+    local test program trial line status
     found=
     for test in "$@"; do
         program=${test%%:*} trial=${test#*:}
-        timeout 120 "$work/build/tests/$program" "$trial" >"$work/test.log" 2>&1 || true
+        status=0
+        timeout 120 "$work/build/tests/$program" "$trial" >"$work/test.log" 2>&1 || status=$?
         line=$(grep -a '^not ok' "$work/test.log" | head -n 1 || true)
         if [ -n "$line" ]; then
             found=${line#not ok - }
@@ -44,8 +45,12 @@ run_tests() {
             found="${found%%: *}: ${line:-${found#*: }}"
             return 0
         fi
-        # Without any line it crashed.
-        grep -aq '^ok' "$work/test.log" || { found="$test: it crashed"; return 0; }
+        # Without any line it crashed, or hangs, which no test may either.
+        if ! grep -aq '^ok' "$work/test.log"; then
+            found="$test: it ended with status $status"
+            [ $status -ne 124 ] || found="$test: it hangs"
+            return 0
+        fi
     done
     return 1
 }

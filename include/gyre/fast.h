@@ -130,7 +130,6 @@ struct gyre_fast_consumer {
     uint64_t            *released_pos; /* of the seat; a tap's own word */
     const uint64_t      *room_pos;
     const uint64_t      *horizon_pos; /* reliable: granted_pos, which no joiner takes back */
-    uint64_t             is_lossy;
 };
 
 /* The slow side of the four, in producer.c, consumer.c and wait.c. */

@@ -145,17 +145,22 @@ static enum sync_wake wait_once(struct sync_bell *bell, uint64_t until_ns)
     return result != 0 && errno == ETIMEDOUT ? SYNC_TIMED_OUT : SYNC_RUNG;
 }
 
+uint64_t bell_until(uint32_t peer_role, uint64_t deadline_ns)
+{
+    uint64_t slice_ns;
+
+    if (peer_role == SYNC_ROLE_NONE)
+        return deadline_ns;
+    slice_ns = sync_clock_now_ns() + PEER_SLICE_NS;
+    return slice_ns < deadline_ns ? slice_ns : deadline_ns;
+}
+
 enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, uint32_t peer_role,
                               uint64_t deadline_ns)
 {
     for (;;) {
-        uint64_t until_ns = deadline_ns;
+        uint64_t until_ns = bell_until(peer_role, deadline_ns);
 
-        if (peer_role != SYNC_ROLE_NONE) {
-            uint64_t slice_ns = sync_clock_now_ns() + PEER_SLICE_NS;
-            if (slice_ns < until_ns)
-                until_ns = slice_ns;
-        }
         if (wait_once(bell, until_ns) == SYNC_RUNG)
             return SYNC_RUNG;
         if (peer_role != SYNC_ROLE_NONE && sync_lease_is_free(site, peer_role))

@@ -13,7 +13,6 @@
 
 #include <gyre/atomic.h>
 
-#define PEER_SLICE_NS UINT64_C(100000000)
 #define PERMITS_MASK UINT32_C(0xffff)
 #define ONE_RING (PERMITS_MASK + 1)
 
@@ -88,17 +87,11 @@ enum sync_wake sync_gate_wait(struct sync_gate *gate, struct sync_bell *bell,
 {
     for (;;) {
         uint32_t        seen = gyre_load_acquire_32(gate->word);
-        uint64_t        until_ns = deadline_ns;
-        struct timespec until;
+        uint64_t        until_ns = bell_until(peer_role, deadline_ns);
+        struct timespec until = clock_timespec(until_ns);
 
         if (take_permit(gate) || gyre_load_acquire_32(bell->word) != 0)
             return SYNC_RUNG;
-        if (peer_role != SYNC_ROLE_NONE) {
-            uint64_t slice_ns = sync_clock_now_ns() + PEER_SLICE_NS;
-            if (slice_ns < until_ns)
-                until_ns = slice_ns;
-        }
-        until = clock_timespec(until_ns);
         if (sync_calls.futex(gate->word, FUTEX_WAIT_BITSET, seen,
                              until_ns == UINT64_MAX ? NULL : &until, FUTEX_BITSET_MATCH_ANY) == 0 ||
             errno != ETIMEDOUT) {

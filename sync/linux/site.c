@@ -186,11 +186,15 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
     }
 }
 
-bool sync_site_hold(struct sync_site *site, bool is_waiting)
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
 {
-    int command = is_waiting ? F_OFD_SETLKW : F_OFD_SETLK;
+    const char *call = is_waiting ? "fcntl(F_OFD_SETLKW)" : "fcntl(F_OFD_SETLK)";
+    int code = site_lock_byte(site->lock_fd, is_waiting ? F_OFD_SETLKW : F_OFD_SETLK, F_WRLCK,
+                              SITE_BYTE_ADMIN);
 
-    return site_lock_byte(site->lock_fd, command, F_WRLCK, SITE_BYTE_ADMIN) == 0;
+    if (code == EAGAIN || code == EACCES)
+        return sync_fail(error, GYRE_BUSY, code, call);
+    return code == 0 ? GYRE_OK : site_fail(error, code, call);
 }
 
 void sync_site_unlock(struct sync_site *site)

@@ -98,6 +98,9 @@ int site_lock_byte(int fd, int command, short type, off_t byte);
  */
 enum gyre_status site_fail(struct gyre_error *error, int code, const char *call);
 
+/* bell.c: until when one may sleep before the peer, if there is one, is looked at. */
+uint64_t bell_until(uint32_t peer_role, uint64_t deadline_ns);
+
 /* Absolute monotonic nanoseconds as the kernel wants them. */
 struct timespec clock_timespec(uint64_t ns);
 

@@ -120,22 +120,20 @@ void sync_site_close(struct sync_site *site)
 /* An abandoned mutex is no error: whoever reads the map finds out how far the dead one came. */
 enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error)
 {
-    DWORD woken;
-
     assert(site->init_mutex != NULL && !site->is_locked);
-    woken = sync_calls.WaitForSingleObject(site->init_mutex, INFINITE);
+    return sync_site_hold(site, true, error);
+}
+
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
+{
+    DWORD woken = sync_calls.WaitForSingleObject(site->init_mutex, is_waiting ? INFINITE : 0);
+
+    if (woken == WAIT_TIMEOUT)
+        return sync_fail(error, GYRE_BUSY, 0, NULL);
     if (woken != WAIT_OBJECT_0 && woken != WAIT_ABANDONED)
         return sync_fail_os(error, GetLastError(), "WaitForSingleObject");
     site->is_locked = true;
     return GYRE_OK;
-}
-
-bool sync_site_hold(struct sync_site *site, bool is_waiting)
-{
-    DWORD woken = sync_calls.WaitForSingleObject(site->init_mutex, is_waiting ? INFINITE : 0);
-
-    site->is_locked = woken == WAIT_OBJECT_0 || woken == WAIT_ABANDONED;
-    return site->is_locked;
 }
 
 /* In the thread that locked. */

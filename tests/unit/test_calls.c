@@ -446,6 +446,30 @@ static enum gyre_status tap(struct scene *scene)
     return open_as(scene, GYRE_TAP);
 }
 
+/* Opens a member, lets it claim, release and sleep, and leave with a claim. */
+static enum gyre_status be_member(struct scene *scene)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    uint32_t                     size;
+    enum gyre_status             status;
+
+    options.group = "workers";
+    status = gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
+    if (status != GYRE_OK)
+        return status;
+    for (int i = 0; i < 2 && status == GYRE_OK; i++)
+        status = gyre_send(scene->producer, "work", 4, gyre_now_ns() + MS);
+    if (status == GYRE_OK && gyre_peek(scene->opened_consumer, &size) != NULL)
+        (void)gyre_release(scene->opened_consumer);
+    (void)gyre_wait(scene->opened_consumer, 0);
+    if (gyre_peek(scene->opened_consumer, &size) != NULL)
+        (void)gyre_release(scene->opened_consumer);
+    (void)gyre_wait(scene->opened_consumer, gyre_now_ns() + MS);
+    (void)gyre_send(scene->producer, "work", 4, gyre_now_ns() + MS);
+    (void)gyre_wait(scene->opened_consumer, 0);
+    return status;
+}
+
 static enum gyre_status await_birth(struct scene *scene)
 {
     struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
@@ -559,6 +583,7 @@ static const struct operation operations[] = {
     {"wait", true, true, wait_in_vain, GYRE_TIMEOUT},
     {"send to a full ring", true, true, send_in_vain, GYRE_TIMEOUT},
     {"wait for consumers", true, true, await_nobody, GYRE_TIMEOUT},
+    {"a member of a group", true, false, be_member, GYRE_OK},
     {"a shared ring", false, false, share, GYRE_OK},
     {"a tap that names the owner", true, false, tap_by_owner, GYRE_OK},
 };

@@ -361,6 +361,29 @@ SCENARIO(groups, a_member_that_joins_rings_a_producer_that_waits_for_consumers)
     gyre_producer_close(producer);
 }
 
+/* Peek finds no frame there any more; the caller cannot release what it was never given. */
+SCENARIO(groups, a_lossy_claim_that_is_overwritten_before_it_is_peeked_is_a_gap)
+{
+    const struct wishes   lossy = {"workers", GYRE_START_NEWEST, GYRE_LOSSY, 0, 3};
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = NULL;
+    uint32_t              size;
+
+    CHECK_EQ(try_member(name, &lossy, &a, NULL), GYRE_OK);
+    send(producer, 0, 3);
+    CHECK_EQ(gyre_wait(a, 0), GYRE_OK); /* it has claimed all three */
+    send(producer, 3, 10 * FRAMES);
+    CHECK(gyre_peek(a, &size) == NULL);
+    CHECK_EQ(gyre_wait(a, 0), GYRE_GAP);
+    CHECK_EQ(gyre_consumer_gap(a), 3);
+    CHECK_EQ(gyre_wait(a, 0), GYRE_GAP); /* and what the group lost meanwhile */
+    CHECK_EQ(gyre_wait(a, 0), GYRE_OK);
+    peek(a, 3 + gyre_consumer_gap(a));
+    gyre_consumer_close(a);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(groups, all_are_told_the_end_when_the_last_claim_is_released)
 {
     const char           *name = ring_dir_name();

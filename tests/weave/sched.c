@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <gyre/atomic.h>
+
 #include "fibre.h"
 
 #define STEPS_MAX 100000u
@@ -491,17 +493,6 @@ static void point(bool matters)
 }
 
 /* --- the verbs of atomic.h -------------------------------------------------------------------- */
-
-uint64_t gyre_weave_load(const void *word, unsigned bits, int is_acquire);
-void     gyre_weave_store(void *word, unsigned bits, uint64_t value, int is_release);
-uint64_t gyre_weave_exchange(void *word, unsigned bits, uint64_t value);
-uint64_t gyre_weave_compare_exchange(uint64_t *word, uint64_t expected, uint64_t desired);
-uint32_t gyre_weave_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired);
-int      gyre_weave_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2],
-                                          const uint64_t desired[2]);
-uint64_t gyre_weave_update(uint64_t *word, uint64_t kept, uint64_t added);
-void     gyre_weave_fence(int is_full);
-void     gyre_weave_pause(void);
 
 static uint64_t read_word(const void *word, unsigned bits)
 {

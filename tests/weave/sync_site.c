@@ -132,13 +132,11 @@ static bool is_lock_free(void *context)
     return ((struct lock_file *)context)->admin == NULL;
 }
 
-bool sync_site_hold(struct sync_site *site, bool is_waiting)
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
 {
-    struct gyre_error ignored;
-
     if (!is_waiting && site->lock->admin != NULL)
-        return false;
-    return sync_site_lock(site, &ignored) == GYRE_OK;
+        return sync_fail(error, GYRE_BUSY, 0, "hold");
+    return sync_site_lock(site, error);
 }
 
 enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error)
