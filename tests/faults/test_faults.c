@@ -688,7 +688,7 @@ static bool holds_site(enum gyre__fault point)
     return point == AT(site_locked) || point == AT(attached);
 }
 
-/* It lives, whatever became of its thread: nobody takes its role.  Then it goes on, and is killed. */
+/* It lives, whatever became of its thread: nobody takes its role.  Then it is killed after all. */
 static void end_halted(struct process *victim)
 {
     struct gyre_producer *producer;
