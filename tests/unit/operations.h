@@ -176,6 +176,54 @@ static inline enum gyre_status await_nobody(struct scene *scene)
     return gyre_producer_wait_consumers(scene->producer, 9, gyre_now_ns() + OPERATION_MS);
 }
 
+/* Arms a handle, is rung, and arms it again. */
+static inline enum gyre_status arm_handle(struct scene *scene)
+{
+    intptr_t         handle;
+    uint64_t         rearm_ns;
+    uint32_t         size;
+    enum gyre_status status = gyre_consumer_handle(scene->consumer, &handle, &scene->error);
+
+    if (status != GYRE_OK)
+        return status;
+    CHECK_EQ(gyre_consumer_arm(scene->consumer, &rearm_ns), GYRE_TIMEOUT);
+    CHECK_EQ(gyre_send(scene->producer, "ring", 4, gyre_now_ns() + OPERATION_MS), GYRE_OK);
+    CHECK_EQ(gyre_consumer_arm(scene->consumer, &rearm_ns), GYRE_OK);
+    CHECK(gyre_peek(scene->consumer, &size) != NULL);
+    CHECK_EQ(gyre_release(scene->consumer), GYRE_OK);
+    return gyre_consumer_arm(scene->consumer, &rearm_ns);
+}
+
+/* With a second consumer besides the scene's. */
+static inline enum gyre_status wait_for_any(struct scene *scene)
+{
+    struct gyre_consumer *consumers[2];
+    uint32_t              which = 0;
+    enum gyre_status      status = open_as(scene, GYRE_RELIABLE);
+
+    if (status != GYRE_OK)
+        return status;
+    consumers[0] = scene->consumer;
+    consumers[1] = scene->opened_consumer;
+    return gyre_wait_any(consumers, 2, gyre_now_ns() + OPERATION_MS, &which);
+}
+
+static inline enum gyre_status tap_in_vain(struct scene *scene)
+{
+    enum gyre_status status = open_as(scene, GYRE_TAP);
+
+    return status != GYRE_OK ? status
+                             : gyre_wait(scene->opened_consumer, gyre_now_ns() + OPERATION_MS);
+}
+
+static inline enum gyre_status inspect_groups(struct scene *scene)
+{
+    struct gyre_group_info groups[GYRE_GROUPS_MAX];
+    uint32_t               count;
+
+    return gyre_ring_inspect_groups(scene->name, groups, GYRE_GROUPS_MAX, &count, &scene->error);
+}
+
 static inline struct scene set_scene(const struct operation *operation)
 {
     struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;

@@ -420,6 +420,10 @@ static const struct operation operations[] = {
     {"send to a full ring", true, true, send_in_vain, GYRE_TIMEOUT},
     {"wait for consumers", true, true, await_nobody, GYRE_TIMEOUT},
     {"a member of a group", true, false, be_member, GYRE_OK},
+    {"arm a handle", true, true, arm_handle, GYRE_TIMEOUT},
+    {"wait for any of two", true, true, wait_for_any, GYRE_TIMEOUT},
+    {"wait as a tap", true, false, tap_in_vain, GYRE_TIMEOUT},
+    {"inspect groups", true, false, inspect_groups, GYRE_OK},
     {"a shared ring", false, false, share, GYRE_OK},
     {"a tap that names the owner", true, false, tap_by_owner, GYRE_OK},
 };
