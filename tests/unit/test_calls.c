@@ -381,7 +381,7 @@ static struct holdings take_stock(void)
     return holdings;
 }
 
-/* --- what is done, besides what operations.h has ----------------------------------------------- */
+/* --- what is done, besides what operations.h has --------------------------------------------- */
 
 static enum gyre_status share(struct scene *scene)
 {
