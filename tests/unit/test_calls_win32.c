@@ -158,7 +158,7 @@ static bool strikes(enum call call)
     return true;
 }
 
-/* --- what must not leak: whatever a call of the table gave and none took back ------------------ */
+/* --- what must not leak: what a call of the table gave and none took back -------------------- */
 
 static volatile LONG held;
 
