@@ -328,12 +328,3 @@ uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer)
 {
     return gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */
 }
-
-void gyre_consumer_interrupt(struct gyre_consumer *consumer)
-{
-    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
-    if (consumer->member.gate.word != NULL)
-        sync_gate_ring_bell(&consumer->member.gate, &consumer->bell);
-    else if (consumer->bell.word != NULL)
-        sync_bell_ring(&consumer->bell);
-}
