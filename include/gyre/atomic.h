@@ -21,25 +21,38 @@
 
 #ifdef GYRE_ATOMIC_BUILTIN
 
+/* Before each access; the fuzz targets let a hostile peer write there and then. */
+#ifdef GYRE_ATOMIC_HOOK
+void gyre_atomic_step(const void *word);
+#define GYRE_ATOMIC_STEP(word) gyre_atomic_step(word)
+#else
+#define GYRE_ATOMIC_STEP(word) ((void)0)
+#endif
+
 #define GYRE_ATOMIC_VERBS(bits)                                                                    \
     static inline uint##bits##_t gyre_load_relaxed_##bits(const uint##bits##_t *word)              \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         return __atomic_load_n(word, __ATOMIC_RELAXED);                                            \
     }                                                                                              \
     static inline uint##bits##_t gyre_load_acquire_##bits(const uint##bits##_t *word)              \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         return __atomic_load_n(word, __ATOMIC_ACQUIRE);                                            \
     }                                                                                              \
     static inline void gyre_store_relaxed_##bits(uint##bits##_t *word, uint##bits##_t value)       \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         __atomic_store_n(word, value, __ATOMIC_RELAXED);                                           \
     }                                                                                              \
     static inline void gyre_store_release_##bits(uint##bits##_t *word, uint##bits##_t value)       \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         __atomic_store_n(word, value, __ATOMIC_RELEASE);                                           \
     }                                                                                              \
     static inline uint##bits##_t gyre_exchange_##bits(uint##bits##_t *word, uint##bits##_t value)  \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);                                 \
     }
 
@@ -50,6 +63,7 @@ GYRE_ATOMIC_VERBS(64)
 /* Replaces `*word` by `desired` if it is `expected`; returns what was there.  A full fence. */
 static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expected, uint64_t desired)
 {
+    GYRE_ATOMIC_STEP(word);
     __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return expected;
 }
@@ -57,11 +71,13 @@ static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expecte
 /* Sets or clears bits.  A full fence. */
 static inline void gyre_or_64(uint64_t *word, uint64_t bits)
 {
+    GYRE_ATOMIC_STEP(word);
     (void)__atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
 }
 
 static inline void gyre_and_64(uint64_t *word, uint64_t bits)
 {
+    GYRE_ATOMIC_STEP(word);
     (void)__atomic_fetch_and(word, bits, __ATOMIC_SEQ_CST);
 }
 
@@ -98,7 +114,9 @@ static inline void gyre_fence_full(void)
 
 static inline void gyre_pause(void)
 {
-#if defined(__i386__) || defined(__x86_64__)
+#if defined(GYRE_ATOMIC_HOOK)
+    __asm__ __volatile__("" ::: "memory"); /* nobody runs meanwhile */
+#elif defined(__i386__) || defined(__x86_64__)
     __asm__ __volatile__("pause" ::: "memory");
 #elif defined(__aarch64__)
     __asm__ __volatile__("isb" ::: "memory");

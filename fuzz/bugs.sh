@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# bugs.sh - three bugs that reviews miss, each put into a copy of the sources and found by a fuzz
+# target that starts from the committed corpus.  TAP lines.  Needs clang.
+#
+# Usage: fuzz/bugs.sh   (GYRE_BUG_SECONDS: how long a target may look, 60)
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+limit=${GYRE_BUG_SECONDS:-60}
+copy=$root/build/bugs
+failed=0
+without_aslr=()
+if setarch "$(uname -m)" -R true 2>/dev/null; then
+    without_aslr=(setarch "$(uname -m)" -R)
+fi
+
+# replace FILE OLD NEW: once, or the bug is not there any more.
+replace() {
+    python3 - "$copy/$1" "$2" "$3" <<'END'
+import sys
+path, old, new = sys.argv[1:]
+text = open(path).read()
+if text.count(old) != 1:
+    sys.exit(f"{path}: the place of the bug is there {text.count(old)} times")
+open(path, "w").write(text.replace(old, new))
+END
+}
+
+# hunt NAME TARGET: builds the copy's target and lets it look.
+hunt() {
+    local name=$1 target=$2 log=$copy/$2.log begin status=0
+    cmake --preset fuzz -S "$copy" -B "$copy/build" >"$copy/cmake.log" 2>&1 &&
+        cmake --build "$copy/build" --target "$target" >>"$copy/cmake.log" 2>&1 || {
+        tail -n 20 "$copy/cmake.log"
+        echo "not ok - bug $name: it does not compile"
+        failed=1
+        return
+    }
+    rm -rf "$copy/found"
+    mkdir -p "$copy/found"
+    begin=$(date +%s%N)
+    "${without_aslr[@]}" timeout $((limit + 30)) "$copy/build/fuzz/$target" \
+        -max_total_time="$limit" -timeout=10 -artifact_prefix="$copy/" \
+        "$copy/found" "fuzz/corpus/${target#fuzz_}" >"$log" 2>&1 || status=$?
+    if [ $status -ne 0 ] && grep -qaE 'found:|ERROR: AddressSanitizer|runtime error' "$log"; then
+        printf 'ok - bug %s: found by %s in %s s (%s)\n' "$name" "$target" \
+            "$(awk "BEGIN { printf \"%.1f\", ($(date +%s%N) - $begin) / 1e9 }")" \
+            "$(grep -aoE 'found: .*|AddressSanitizer: [a-z-]+|runtime error: .{0,60}' "$log" | head -n 1)"
+    else
+        tail -n 5 "$log"
+        echo "not ok - bug $name: $target did not find it in $limit s"
+        failed=1
+    fi
+}
+
+fresh() {
+    mkdir -p "$copy"
+    for part in include src sync fuzz tests CMakeLists.txt CMakePresets.json bench examples docs; do
+        [ ! -e "$part" ] || { rm -rf "${copy:?}/$part" && cp -a "$part" "$copy/"; }
+    done
+}
+
+fresh
+replace include/gyre/fast.h '    *size = (uint32_t)payload;
+    return frame' '    *size = (uint32_t)(gyre_load_relaxed_64((const uint64_t *)(const void *)frame) &
+                       GYRE_FRAME_SIZE_MASK);
+    return frame'
+hunt "double fetch of a length" fuzz_hostile_producer
+
+fresh
+replace src/producer.c '    if (gyre__pos_after(here->pos, producer->fast.published_pos) ||
+        (here->pos & producer->fast.align_mask) != 0)
+        return false;' '    (void)producer;'
+hunt "unchecked cursor" fuzz_hostile_consumer
+
+fresh
+replace src/history.c '    if ((pos & (ring->geometry.frame_align - 1)) != 0)
+        return false;' ''
+hunt "unchecked landmark" fuzz_hostile_producer
+
+exit $failed
