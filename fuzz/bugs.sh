@@ -17,14 +17,10 @@ fi
 
 # replace FILE OLD NEW: once, or the bug is not there any more.
 replace() {
-    python3 - "$copy/$1" "$2" "$3" <<'END'
-import sys
-path, old, new = sys.argv[1:]
-text = open(path).read()
-if text.count(old) != 1:
-    sys.exit(f"{path}: the place of the bug is there {text.count(old)} times")
-open(path, "w").write(text.replace(old, new))
-END
+    FILE=$copy/$1 OLD=$2 NEW=$3 perl -0777 -i -pe '
+        my $count = () = /\Q$ENV{OLD}\E/g;
+        die "$ENV{FILE}: the place of the bug is there $count times\n" if $count != 1;
+        s/\Q$ENV{OLD}\E/$ENV{NEW}/' "$copy/$1"
 }
 
 # hunt NAME TARGET: builds the copy's target and lets it look.

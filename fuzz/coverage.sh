@@ -28,40 +28,46 @@ for source in fuzz/fuzz_*.c; do
     llvm-cov$suffix show "$program" -instr-profile "$directory/$name.profdata" \
         -show-instantiations=false >"$directory/$name.txt"
 done
-python3 - "$directory" $bar <<'END' || failed=1
-import glob, re, sys
-directory, bar = sys.argv[1], float(sys.argv[2])
-# What judges shared words.  Functions of these files that touch none of them are left out by name.
-judged = ["src/layout.c", "src/history.c", "src/consumer.c", "src/producer.c", "src/seat.c",
-          "src/recover.c", "src/inspect.c", "src/wake.c", "include/gyre/fast.h"]
-lines, name = {}, None
-texts = (line for path in glob.glob(f"{directory}/fuzz_*.txt")
-         for line in open(path, errors="replace"))
-for line in texts:
-    heading = re.match(r"(/\S+):$", line.rstrip())
-    if heading:
-        name = next((j for j in judged if heading.group(1).endswith("/" + j)), None)
-        continue
-    found = re.match(r"\s*(\d+)\|\s*([\d.]+[kMG]?)\|(.*)", line)
-    if name and found:
-        key = (name, int(found.group(1)))
-        hit = found.group(2) != "0"
-        old = lines.get(key, (False, ""))
-        lines[key] = (old[0] or hit, found.group(3))
-bad = total = reached = 0
-with open(f"{directory}/lines.txt", "w") as missed:
-    for file in judged:
-        mine = [(key[1], value) for key, value in sorted(lines.items()) if key[0] == file]
-        hits = sum(value[0] for _, value in mine)
-        total, reached = total + len(mine), reached + hits
-        percent = 100 * hits / max(len(mine), 1)
-        for number, value in mine:
-            if not value[0]:
-                missed.write(f"{file}:{number}:{value[1]}\n")
-        state = "ok" if percent >= bar else "not ok"
-        bad += percent < bar
-        print(f"{state} - coverage of {file}: {hits} of {len(mine)} lines, {percent:.1f} %")
-    print(f"# coverage of all of these: {reached} of {total} lines, {100 * reached / total:.1f} %")
-sys.exit(bad > 0)
-END
+awk -v bar="$bar" -v missed="$directory/lines.txt" '
+    BEGIN {
+        # What judges shared words.
+        count = split("src/layout.c src/history.c src/consumer.c src/producer.c src/seat.c " \
+                      "src/recover.c src/inspect.c src/wake.c include/gyre/fast.h", judged, " ")
+        printf "" >missed
+    }
+    /^\/.*:$/ {
+        name = ""
+        for (i = 1; i <= count; i++)
+            if (index($0, "/" judged[i] ":")) name = judged[i]
+        next
+    }
+    name != "" && match($0, /^ *[0-9]+\| *[0-9.]+[kMG]?\|/) {
+        split(substr($0, 1, RLENGTH), part, "|")
+        line = part[1] + 0
+        sub(/^ */, "", part[2])
+        if (line > last[name]) last[name] = line
+        text[name, line] = substr($0, RLENGTH + 1)
+        if (part[2] != "0") hit[name, line] = 1
+    }
+    END {
+        for (i = 1; i <= count; i++) {
+            name = judged[i]
+            lines = hits = 0
+            for (line = 1; line <= last[name]; line++) {
+                if (!((name, line) in text)) continue
+                lines++
+                if ((name, line) in hit) hits++
+                else print name ":" line ":" text[name, line] >missed
+            }
+            percent = lines ? 100 * hits / lines : 0
+            if (percent < bar) bad = 1
+            printf "%s - coverage of %s: %d of %d lines, %.1f %%\n",
+                   percent < bar ? "not ok" : "ok", name, hits, lines, percent
+            all += lines
+            reached += hits
+        }
+        printf "# coverage of all of these: %d of %d lines, %.1f %%\n",
+               reached, all, all ? 100 * reached / all : 0
+        exit bad
+    }' "$directory"/fuzz_*.txt || failed=1
 exit $failed

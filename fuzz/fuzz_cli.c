@@ -2,8 +2,9 @@
  * fuzz_cli.c - the command, in process: its arguments and its stdin are the input.
  *
  * Each line is a command, its words apart by blanks; behind an empty line comes what each of them
- * reads from stdin.  The rings are the memory of memory_sync.c; one of them, "live", has a producer,
- * a reliable consumer and some messages.  A command that waits for what cannot come is interrupted.
+ * reads from stdin.  The rings are the memory of memory_sync.c; one of them, "live", has a
+ * producer, a reliable consumer and some messages.  A command that waits for what cannot come is
+ * interrupted.
  */
 #include <stdio.h>
 #include <stdlib.h>

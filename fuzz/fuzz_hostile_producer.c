@@ -3,8 +3,8 @@
  * consumers, taps, inspection and the next producer do.  They stay inside the maps and every call
  * ends; what they are told may be nonsense.
  *
- * The first two bytes choose the ring; then come operations, a byte each with its arguments.  A real
- * producer makes a sound ring first, so that the flips find something to hit.
+ * The first two bytes choose the ring; then come operations, a byte each with its arguments.  A
+ * real producer makes a sound ring first, so that the flips find something to hit.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * hostile.h - a peer that writes shared words at chosen moments, by script, the same at each replay.
+ * hostile.h - a peer that writes shared words at chosen moments, by script, alike at each replay.
  *
  * The engine is compiled so that it calls gyre_atomic_step before each of its atomic accesses.  A
  * flip waits for the n-th access to the maps, then changes one word of the area it may write: any

@@ -1,5 +1,5 @@
 /*
- * memory_sync.h - sync.h out of plain memory, for fuzz targets: no file, no clock, no other process.
+ * memory_sync.h - sync.h out of plain memory, for fuzz targets: no file, clock or other process.
  *
  * All handles live in one process and one thread.  A sleep that nobody can end ends at its deadline
  * at once: time is a number that every look at it moves on.  Objects have their exact size on the

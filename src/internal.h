@@ -174,7 +174,7 @@ bool gyre__mark_before(const struct gyre_ring *ring, uint64_t seq, struct gyre_m
  */
 bool gyre__mark_walk(const struct gyre_ring *ring, struct gyre_mark *mark, uint64_t seq);
 
-/* A producer that makes each walk vain, by a horizon that runs away, stops us after so many laps. */
+/* A horizon that runs away makes each walk vain: after so many laps we stop. */
 #define GYRE_WALK_LAPS 4u
 
 /* What the header word at `offset` says of a frame expected there. */

@@ -251,8 +251,8 @@ GYRE_API uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer);
 GYRE_API uint64_t gyre_producer_seq(const struct gyre_producer *producer);
 
 /*
- * Where that message begins or will begin, in bytes since the ring was created: after CORRUPT, where
- * the bytes are that are no frame.
+ * Where that message begins or will begin, in bytes since the ring was created: after CORRUPT,
+ * where the bytes are that are no frame.
  */
 GYRE_API uint64_t gyre_consumer_pos(const struct gyre_consumer *consumer);
 

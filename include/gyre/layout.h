@@ -30,8 +30,8 @@
  *
  * Whoever may write CTRL may write all of it.  So the producer believes a cursor only if it lies
  * between the one it saw last and the end of what is published, on the frame alignment, and takes
- * the seat away otherwise; and a consumer believes what it has read only if DATA, which the producer
- * alone writes, says that it was not overwritten (E7).
+ * the seat away otherwise; and a consumer believes what it has read only if DATA, which the
+ * producer alone writes, says that it was not overwritten (E7).
  *
  * One line, one writer.  A line is 128 bytes because x86 prefetches 64-byte lines in pairs.
  * Positions are 64-bit byte counts since creation; they only grow, are masked only to index, and
