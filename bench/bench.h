@@ -2,9 +2,11 @@
  * bench.h - sessions, contests and their figures: how a quantity is measured, not what it is.
  *
  * A contest lets several systems do the same thing.  Each round runs every system once, in an
- * order that rotates, between two looks at the raw limit L1; a round in which L1 changed by more
- * than PLACEMENT_CHANGE is dropped and counted, because the cores were moved.  A figure is the
- * median over the kept rounds; a ratio is the median of the rounds' own ratios.
+ * order that rotates, between two looks at the raw limits L1 and L2.  A round is dropped and
+ * counted, because the cores were moved, if either limit changed by more than PLACEMENT_CHANGE or
+ * L1 went from one side of NEAR_MOST_NS to the other.  Rounds with near and with far cores are told
+ * apart: a figure is the median over the kept rounds of one placement, a ratio the median of their
+ * own ratios.
  */
 #ifndef GYRE_BENCH_BENCH_H
 #define GYRE_BENCH_BENCH_H
@@ -17,9 +19,33 @@
 #include "host.h"
 #include "job.h"
 
-#define CONTEST_ENTRIES_MAX 16
-#define CONTEST_ROUNDS_MAX 64
+/* What the build did not find. */
+#ifdef GYRE_BENCH_LEFT_OUT
+#define BENCH_LEFT_OUT GYRE_BENCH_LEFT_OUT
+#else
+#define BENCH_LEFT_OUT ""
+#endif
+
+#define CONTEST_ENTRIES_MAX 32
+#define CONTEST_ROUNDS_MAX 128
+#define ROUNDS_WANTED_MAX 64
 #define PLACEMENT_CHANGE 1.5
+#define NEAR_MOST_NS 100.0 /* L1, p50: beyond it the cores are far from each other */
+#define CLOSE_MOST_NS 60.0 /* absolute bars are for machines where L1 is at most this */
+#define DEFAULT_CAPACITY (UINT64_C(4) << 20)
+#define OTHERS_NOISY 0.15 /* cores; more, and figures cannot be trusted */
+#define PATTERNS_MAX 16
+#define LIST_MAX 16
+#define VERDICTS_MAX 64
+
+enum placement { PLACE_NEAR, PLACE_FAR, PLACE_COUNT };
+extern const char *const placement_names[PLACE_COUNT];
+
+/* L1 and L2 at one moment, p50 one way in ns. */
+struct limits_now {
+    double word;
+    double line;
+};
 
 enum figure {
     FIGURE_MEAN, /* of a one-way trip, from an untimed pass, ns */
@@ -45,12 +71,17 @@ struct entry {
     const char           *system; /* its name in tables and JSON */
     struct job_setup      setup;
     int                   is_limit;
-    const char           *absent; /* why it does not take part; NULL: it does */
+    int                   has_failed;
+    const char           *absent;                  /* why it does not take part; NULL: it does */
+    char                  reason[JOB_REASON_SIZE]; /* which is not known before it is tried */
     double                value[FIGURE_COUNT][CONTEST_ROUNDS_MAX];
 };
 
+struct session;
+
 struct contest {
-    const char   *bench;
+    char          bench[32]; /* the first word of the id */
+    char          id[96];    /* what --only looks at */
     char          title[120];
     uint32_t      size; /* 0: each entry has its own */
     uint32_t      consumer_count;
@@ -61,28 +92,59 @@ struct contest {
     struct entry *gyre;
     struct entry  entries[CONTEST_ENTRIES_MAX];
     uint32_t      entry_count;
-    uint32_t      round_count;
+    uint32_t      round_count; /* all that were kept */
     uint32_t      dropped_count;
-    double        word_p50[CONTEST_ROUNDS_MAX]; /* L1 before each round, ns one way */
-    double        others; /* cores\' worth of CPU time that other programs used meanwhile; or NaN */
+    struct limits_now before[CONTEST_ROUNDS_MAX];
+    struct limits_now after[CONTEST_ROUNDS_MAX];
+    enum placement    place[CONTEST_ROUNDS_MAX];
+    enum placement    shown; /* statistics are of the rounds with this placement */
+    /* Holds the figures shown against the bars, once for each placement.  May be NULL. */
+    void (*judge)(const struct contest *contest, struct session *session);
+    double others; /* cores\' worth of CPU time that other programs used meanwhile; or NaN */
+};
+
+/* Values of an option that takes several. */
+struct list {
+    uint64_t value[LIST_MAX];
+    uint32_t count; /* 0: not given */
+};
+
+/* One bar and what was measured. */
+struct verdict {
+    char           quantity[80];
+    char           bar[40];
+    char           note[64]; /* the closest rival, or why it is not judged */
+    double         value;
+    double         others;
+    int            is_met; /* 1, 0; -1: not judged here */
+    enum placement place;
 };
 
 struct session {
-    int           is_quick;
-    uint32_t      round_count;
-    uint32_t      batch;
-    uint64_t      capacity;
-    uint64_t      pass_ns; /* how long a pass should last */
-    uint64_t      idle_ns;
-    uint64_t      wake_count;
-    FILE         *json;
-    struct job   *job;
-    double        ns_per_stamp;
-    int           cores[HOST_CORES_MAX];
-    int           core_count;
-    uint64_t      serial;
-    double        word_after; /* L1 after the last round; 0: not fresh */
-    struct chart *chart;
+    int            is_quick;
+    int            is_list; /* only tell the contests' names */
+    uint32_t       round_count;
+    const char    *only[PATTERNS_MAX]; /* contests; none: all */
+    uint32_t       only_count;
+    const char    *systems[PATTERNS_MAX]; /* contestants likewise */
+    uint32_t       system_count;
+    uint32_t       wanted_count; /* contests that took place */
+    struct list    sizes;
+    struct list    capacities;
+    struct list    batches;
+    struct list    consumers;
+    struct verdict verdicts[VERDICTS_MAX];
+    uint32_t       verdict_count;
+    uint64_t       pass_ns; /* how long a pass should last */
+    uint64_t       idle_ns;
+    uint64_t       wake_count;
+    FILE          *json;
+    struct job    *job;
+    double         ns_per_stamp;
+    int            cores[HOST_CORES_MAX];
+    int            core_count;
+    uint64_t       serial;
+    struct chart  *chart;
 };
 
 /* The quantities, one a file.  0, or -1 and the reason is on stderr. */
@@ -90,10 +152,21 @@ int bench_limits(struct session *session);
 int bench_one_to_one_latency(struct session *session);
 int bench_one_to_one_throughput(struct session *session);
 int bench_one_to_many_throughput(struct session *session);
+int bench_publish_with_attached(struct session *session);
 int bench_wake_latency(struct session *session);
 
-/* A contest without entries.  `figures` ends with FIGURE_COUNT.  NULL: no memory, and said so. */
-struct contest *contest_make(const char *bench, uint32_t size, uint32_t consumer_count,
+/* Does the user want the contest of this name?  With is_list it is told and not wanted. */
+int contest_is_wanted(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Does a text match one of the patterns, in which * stands for anything, or contain it? */
+int pattern_matches(const char *const *patterns, uint32_t count, const char *text);
+
+/*
+ * A contest without entries, of the name last asked for.  `figures` ends with FIGURE_COUNT.  NULL:
+ * no memory, and said so.
+ */
+struct contest *contest_make(const struct session *session, uint32_t size, uint32_t consumer_count,
                              const enum figure *figures);
 
 /* Adds a system; its setup may be changed before contest_run.  Never NULL. */
@@ -103,7 +176,29 @@ struct entry *contest_add(struct contest *contest, const struct session *session
 /* Adds Gyre and every contestant this system has. */
 void contest_add_field(struct contest *contest, const struct session *session, enum job_task task);
 
+/* Runs it, reports it and judges it, with each placement for itself. */
 int contest_run(struct contest *contest, struct session *session);
+
+/* The rounds with a placement. */
+uint32_t contest_place_count(const struct contest *contest, enum placement place);
+
+/* The values of an entry's figure with the shown placement; returns their number. */
+uint32_t contest_values(const struct contest *contest, const struct entry *entry,
+                        enum figure figure, double values[CONTEST_ROUNDS_MAX]);
+
+/* The median of L1 (or, L2) before the rounds shown. */
+struct limits_now contest_limits(const struct contest *contest);
+
+/* How many times as good as `other` an entry is. */
+double contest_advantage(const struct contest *contest, const struct entry *entry,
+                         const struct entry *other, enum figure figure);
+
+/* The same of its closest rival, neither Gyre nor a limit; NULL: there is none. */
+const struct entry *contest_rival(const struct contest *contest, const struct entry *entry,
+                                  enum figure figure);
+
+/* The entry of this name; NULL: it did not take part. */
+const struct entry *contest_find(const struct contest *contest, const char *system);
 
 /* The median of an entry's figure; and of its ratio to another's: how many times as much. */
 double contest_median(const struct contest *contest, const struct entry *entry, enum figure figure);
@@ -116,11 +211,26 @@ int measure(struct session *session, const struct job_setup *setup, double figur
 /* Finds a count with which a pass lasts about session->pass_ns. */
 int measure_count(struct session *session, struct job_setup *setup);
 
-/* L1 now, p50 one way in ns; below zero: it failed. */
-double measure_word(struct session *session);
+/* 0, or -1. */
+int measure_limits(struct session *session, struct limits_now *now);
 
-/* Prints the table and writes the JSON lines. */
+/* Prints the table of what is shown and writes the JSON lines. */
 void report_contest(const struct contest *contest, struct session *session);
+void report_machine(const struct host_machine *machine, const struct limits_now *now,
+                    struct session *session);
+
+/* Bars.  `value` may be unknown: then the verdict is that it was not measured. */
+void verdict_most(struct session *session, const struct contest *contest, const char *quantity,
+                  double value, double bar);
+void verdict_least(struct session *session, const struct contest *contest, const char *quantity,
+                   double value, double bar);
+/* In M/s; for machines where L1 is at most CLOSE_MOST_NS. */
+void verdict_rate(struct session *session, const struct contest *contest, const char *quantity,
+                  double value, double bar);
+/* At least `bar` times every contestant. */
+void verdict_rivals(struct session *session, const struct contest *contest, const char *quantity,
+                    const struct entry *entry, double bar);
+void report_verdicts(struct session *session);
 
 /* Is it a number?  (Some systems' isnan does not take a double without a warning.) */
 static inline int stats_is_known(double value)
@@ -129,6 +239,7 @@ static inline int stats_is_known(double value)
 }
 
 double stats_median(const double *values, uint32_t count);
+double stats_quantile(const double *values, uint32_t count, double share);
 double stats_min(const double *values, uint32_t count);
 double stats_max(const double *values, uint32_t count);
 

@@ -12,6 +12,10 @@
 
 #include "job.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One pass of a loop over messages number `first` to first + count - 1. */
 struct carrier_pass {
     struct job *job;
@@ -34,7 +38,12 @@ struct carrier {
     const char *name;
     uint32_t    size_max;  /* the largest message; 0: any */
     uint32_t    is_duplex; /* one port carries both directions of a ping-pong */
-    /* In the bench, before and after the roles run; dispose always follows.  May be NULL. */
+    uint32_t    is_ring;   /* it has the capacity of the job; warming up fills it once */
+    uint32_t    never_sleeps;
+    /*
+     * In the bench, before and after the roles run; dispose always follows.  May be NULL.  -1: not
+     * to be had here; role 0 has failed and has told why, or else errno says it.
+     */
     int (*prepare)(struct job *job);
     void (*dispose)(struct job *job);
     /* In a role.  NULL: failed, and role_fail has been told why. */
@@ -60,9 +69,21 @@ extern const struct carrier carrier_pipe;
 extern const struct carrier carrier_tcp;
 #ifdef _WIN32
 extern const struct carrier carrier_named_pipe;
+extern const struct carrier carrier_mailslot;
+extern const struct carrier carrier_copydata;
+extern const struct carrier carrier_shared_event;
+extern const struct carrier carrier_clipboard;
 #else
 extern const struct carrier carrier_unix_stream;
 extern const struct carrier carrier_posix_mq;
+/* Those that the build found; see CMakeLists.txt. */
+extern const struct carrier carrier_ck_ring;
+extern const struct carrier carrier_rte_ring;
+extern const struct carrier carrier_boost_spsc;
+extern const struct carrier carrier_boost_mq;
+extern const struct carrier carrier_libqb;
+extern const struct carrier carrier_zeromq;
+extern const struct carrier carrier_nng;
 #endif
 
 extern const struct carrier limit_word;   /* L1 */
@@ -74,6 +95,10 @@ extern const struct carrier limit_bell; /* sleep and wake */
 #define LIMIT_BELL_PING_PONG "limit event ping-pong"
 #else
 #define LIMIT_BELL_PING_PONG "limit futex ping-pong"
+#endif
+
+#ifdef __cplusplus
+}
 #endif
 
 #endif

@@ -2,7 +2,7 @@
  * carrier_gyre.c - Gyre, by its public API: messages are written and read in the ring itself.
  *
  * A consumer of a stream gives room back when it has found the ring empty and after every
- * RELEASE_COUNT messages or 1/RELEASE_SHARE of the ring, whichever comes first, and then calls
+ * RELEASE_COUNT messages (or as many as the job says) or 1/RELEASE_SHARE of the ring, then calls
  * gyre_wait: with the strategy that spins where it may poll, else with the default one.  In a
  * ping-pong it is in haste: it peeks again after a pause, and gives each message back at once.
  */
@@ -71,8 +71,9 @@ MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
     return to;
 }
 
-MESSAGE_INLINE int port_publish(struct port *port)
+MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
 {
+    (void)size;
     gyre_publish(port->producer);
     return 0;
 }
@@ -91,8 +92,9 @@ MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
     return NULL;
 }
 
-MESSAGE_INLINE void port_release(struct port *port)
+MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
 {
+    (void)size;
     if (++port->held_count < port->held_max)
         return;
     port->held_count = 0;
@@ -111,6 +113,8 @@ static enum gyre_status open_producer(struct port *port, const char *name, struc
 
     options.capacity = port->job->setup.capacity;
     options.frame_align = port->job->setup.frame_align;
+    if (port->job->setup.task == JOB_ATTACHED)
+        options.seat_count = GYRE_SEATS_MAX; /* the same ring for any number of them */
     options.wait = port->is_blocking ? GYRE_WAIT_SPIN_THEN_SLEEP : GYRE_WAIT_SPIN;
     return gyre_producer_open(name, &options, &port->producer, error);
 }
@@ -122,8 +126,12 @@ static enum gyre_status open_consumer(struct port *port, const char *name, struc
 
     port->held_max =
         held_max < RELEASE_COUNT ? (uint32_t)(held_max + (held_max == 0)) : RELEASE_COUNT;
+    if (port->job->setup.release_count != 0)
+        port->held_max = port->job->setup.release_count;
     if (port->job->setup.task != JOB_STREAM)
         port->held_max = 1;
+    /* One that does nothing must not hold the producer back. */
+    options.kind = port->job->setup.task == JOB_ATTACHED ? GYRE_LOSSY : GYRE_RELIABLE;
     options.start = GYRE_START_OLDEST;
     options.wait = port->is_blocking ? GYRE_WAIT_SPIN_THEN_SLEEP : GYRE_WAIT_SPIN;
     options.open_deadline_ns = gyre_now_ns() + OPEN_NS;
@@ -178,6 +186,7 @@ static void dispose(struct job *job)
 
 const struct carrier carrier_gyre = {
     .name = "gyre",
+    .is_ring = 1,
     .dispose = dispose,
     .open = port_open,
     .close = port_close,

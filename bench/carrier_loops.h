@@ -4,9 +4,9 @@
  * The file that includes it has defined struct port and four verbs:
  *
  *     void       *port_claim(struct port *, uint32_t size)    where to write one message; waits
- *     int         port_publish(struct port *)                 all that was claimed; 0 or -1
+ *     int         port_publish(struct port *, uint32_t size)  all that was claimed; 0 or -1
  *     const void *port_peek(struct port *, uint32_t size)     the next message; waits
- *     void        port_release(struct port *)                 the message has been read
+ *     void        port_release(struct port *, uint32_t size)  the message has been read
  *
  * NULL and -1 mean that role_fail has been told.  It defines LOOPS, the last members of the
  * carrier. Sizes that the benches use are constants in the loops, as they are in programs that
@@ -29,7 +29,7 @@ MESSAGE_INLINE int loop_send_one(struct port *port, uint32_t size, uint64_t numb
     if (to == NULL)
         return -1;
     message_fill(to, size, number);
-    return port_publish(port);
+    return port_publish(port, size);
 }
 
 /* 0, -1, or 1 if the message is not number `number`. */
@@ -40,16 +40,18 @@ MESSAGE_INLINE int loop_recv_one(struct port *port, uint32_t size, uint64_t numb
     if (from == NULL)
         return -1;
     wrong = message_check(from, size, number);
-    port_release(port);
+    port_release(port, size);
     return wrong != 0;
 }
 
-static int loop_ping(void *out, void *in, const struct carrier_pass *pass)
+static int loop_ping(void *out_end, void *in_end, const struct carrier_pass *pass)
 {
-    uint64_t number = pass->first;
-    uint64_t end = number + pass->count;
-    uint32_t size = pass->size;
-    uint64_t before = stamp_now();
+    struct port *out = (struct port *)out_end;
+    struct port *in = (struct port *)in_end;
+    uint64_t     number = pass->first;
+    uint64_t     end = number + pass->count;
+    uint32_t     size = pass->size;
+    uint64_t     before = stamp_now();
 
     for (; number < end; number++) {
         if (loop_send_one(out, size, number) != 0)
@@ -66,11 +68,13 @@ static int loop_ping(void *out, void *in, const struct carrier_pass *pass)
     return 0;
 }
 
-static int loop_pong(void *out, void *in, const struct carrier_pass *pass)
+static int loop_pong(void *out_end, void *in_end, const struct carrier_pass *pass)
 {
-    uint64_t number = pass->first;
-    uint64_t end = number + pass->count;
-    uint32_t size = pass->size;
+    struct port *out = (struct port *)out_end;
+    struct port *in = (struct port *)in_end;
+    uint64_t     number = pass->first;
+    uint64_t     end = number + pass->count;
+    uint32_t     size = pass->size;
 
     for (; number < end; number++) {
         int result = loop_recv_one(in, size, number);
@@ -96,11 +100,11 @@ MESSAGE_INLINE int loop_produce_sized(struct port *port, uint32_t size,
         message_fill(to, size, number);
         if (++in_batch >= pass->batch) {
             in_batch = 0;
-            if (port_publish(port) != 0)
+            if (port_publish(port, size) != 0)
                 return -1;
         }
     }
-    return port_publish(port);
+    return port_publish(port, size);
 }
 
 MESSAGE_INLINE int loop_consume_sized(struct port *port, uint32_t size,
@@ -117,8 +121,9 @@ MESSAGE_INLINE int loop_consume_sized(struct port *port, uint32_t size,
     return 0;
 }
 
-static int loop_produce(void *out, const struct carrier_pass *pass)
+static int loop_produce(void *out_end, const struct carrier_pass *pass)
 {
+    struct port *out = (struct port *)out_end;
     switch (pass->size) {
     case 8:
         return loop_produce_sized(out, 8, pass);
@@ -131,8 +136,9 @@ static int loop_produce(void *out, const struct carrier_pass *pass)
     }
 }
 
-static int loop_consume(void *in, const struct carrier_pass *pass)
+static int loop_consume(void *in_end, const struct carrier_pass *pass)
 {
+    struct port *in = (struct port *)in_end;
     switch (pass->size) {
     case 8:
         return loop_consume_sized(in, 8, pass);
@@ -146,9 +152,10 @@ static int loop_consume(void *in, const struct carrier_pass *pass)
 }
 
 /* The first word of these messages is the time at which they were sent. */
-static int loop_wake_send(void *out, const struct carrier_pass *pass)
+static int loop_wake_send(void *out_end, const struct carrier_pass *pass)
 {
-    uint64_t due_ns = host_now_ns();
+    struct port *out = (struct port *)out_end;
+    uint64_t     due_ns = host_now_ns();
 
     for (uint64_t i = 0; i < pass->count; i++) {
         uint64_t now_ns;
@@ -161,16 +168,18 @@ static int loop_wake_send(void *out, const struct carrier_pass *pass)
             now_ns = host_now_ns();
         while (now_ns < due_ns);
         *(message_word *)to = now_ns;
-        if (port_publish(out) != 0)
+        if (port_publish(out, pass->size) != 0)
             return -1;
     }
     return 0;
 }
 
-static int loop_wake_recv(void *in, const struct carrier_pass *pass)
+static int loop_wake_recv(void *in_end, const struct carrier_pass *pass)
 {
+    struct port *in = (struct port *)in_end;
+
     for (uint64_t i = 0; i < pass->count; i++) {
-        const unsigned char *from = port_peek(in, pass->size);
+        const unsigned char *from = (const unsigned char *)port_peek(in, pass->size);
         uint64_t             now_ns = host_now_ns();
         if (from == NULL)
             return -1;
@@ -178,7 +187,7 @@ static int loop_wake_recv(void *in, const struct carrier_pass *pass)
             return loop_wrong(pass, pass->first + i);
         if (pass->samples != NULL)
             pass->samples[i] = (uint32_t)(now_ns - *(const message_word *)(const void *)from);
-        port_release(in);
+        port_release(in, pass->size);
     }
     return 0;
 }

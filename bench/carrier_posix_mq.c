@@ -50,8 +50,9 @@ MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
     return port->written + (size_t)size * port->claimed_count++;
 }
 
-MESSAGE_INLINE int port_publish(struct port *port)
+MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
 {
+    (void)size;
     for (uint32_t i = 0; i < port->claimed_count; i++)
         if (port_send(port, port->written + (size_t)port->size * i) != 0)
             return -1;
@@ -71,8 +72,9 @@ MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
     return port->read;
 }
 
-MESSAGE_INLINE void port_release(struct port *port)
+MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
 {
+    (void)size;
     (void)port;
 }
 

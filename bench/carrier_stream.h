@@ -57,8 +57,9 @@ MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
     return to;
 }
 
-MESSAGE_INLINE int port_publish(struct port *port)
+MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
 {
+    (void)size;
     if (port->written_size == 0)
         return 0;
     for (uint32_t i = 0; i < port->out_count; i++)
@@ -95,8 +96,9 @@ MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
     return from;
 }
 
-MESSAGE_INLINE void port_release(struct port *port)
+MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
 {
+    (void)size;
     (void)port;
 }
 

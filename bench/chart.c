@@ -10,16 +10,17 @@
 
 #include "chart.h"
 
-#define PANELS_MAX 8
-#define SYSTEMS_MAX 16
-#define POINTS_MAX 128
+#define PANELS_MAX 16
+#define SYSTEMS_MAX 40
+#define POINTS_MAX 256
 #define COLUMNS 2
-#define PANEL_WIDTH 620.0
-#define PANEL_HEIGHT 380.0
+#define PANEL_WIDTH 700.0
+#define PANEL_HEIGHT 420.0
 #define HEAD_HEIGHT 44.0
 #define PLOT_LEFT 64.0
-#define BARS_LEFT 146.0
-#define PLOT_RIGHT (PANEL_WIDTH - 142.0)
+#define LEGEND_STEP 17.0
+#define BARS_LEFT 166.0
+#define PLOT_RIGHT (PANEL_WIDTH - 202.0)
 #define BARS_RIGHT (PANEL_WIDTH - 30.0)
 #define PLOT_TOP 40.0
 #define PLOT_BOTTOM (PANEL_HEIGHT - 52.0)
@@ -118,9 +119,11 @@ static int is_limit(const char *system)
 /* Gyre in reds, limits in grey, the others in order of appearance. */
 static const char *colour_of(const struct chart *chart, int system)
 {
-    static const char *const reds[] = {"#d62728", "#f08080", "#7f0000"};
-    static const char *const palette[] = {"#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd",
-                                          "#8c564b", "#17becf", "#bcbd22", "#e377c2"};
+    static const char *const reds[] = {"#d62728", "#f08080", "#7f0000", "#ff5ca8", "#b8860b"};
+    static const char *const palette[] = {"#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b",
+                                          "#17becf", "#bcbd22", "#000000", "#98df8a", "#aec7e8",
+                                          "#c49c94", "#1b5e20", "#ffbb78", "#5c6bc0"};
+    const int                palette_size = (int)(sizeof(palette) / sizeof(palette[0]));
     const char              *name = chart->systems[system];
     int                      before_count = 0;
 
@@ -128,7 +131,7 @@ static const char *colour_of(const struct chart *chart, int system)
         return "#777777";
     for (int i = 0; i < system; i++)
         before_count += is_gyre(chart->systems[i]) == is_gyre(name) && !is_limit(chart->systems[i]);
-    return is_gyre(name) ? reds[before_count % 3] : palette[before_count % 8];
+    return is_gyre(name) ? reds[before_count % 5] : palette[before_count % palette_size];
 }
 
 static double place(const struct axis *axis, double value)
@@ -267,7 +270,8 @@ static void draw_positions(FILE *file, const struct panel *panel, const struct a
         if (is_seen)
             continue;
         if (x >= 1024)
-            (void)snprintf(label, sizeof(label), "%.4gKi", x / 1024);
+            (void)snprintf(label, sizeof(label), x < 1048576 ? "%.4gKi" : "%.4gMi",
+                           x < 1048576 ? x / 1024 : x / 1048576);
         else
             (void)snprintf(label, sizeof(label), "%.4g", x);
         draw_line(file, place(axis, x), PLOT_TOP, place(axis, x), PLOT_BOTTOM, "stroke='#bbbbbb'");
@@ -312,7 +316,7 @@ static void draw_lines(FILE *file, const struct chart *chart, const struct panel
         (void)fprintf(file, "<rect x='%.1f' y='%.1f' width='18' height='4' fill='%s'/>\n",
                       PLOT_RIGHT + 12, legend - 6, colour_of(chart, system));
         draw_text(file, PLOT_RIGHT + 36, legend, "", chart->systems[system]);
-        legend += 20;
+        legend += LEGEND_STEP;
     }
     draw_labels(file, panel, PLOT_LEFT, PLOT_RIGHT);
 }

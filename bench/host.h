@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct job;
 
 #define HOST_CORES_MAX 64
@@ -26,6 +30,8 @@ enum host_outcome {
 struct host_machine {
     char cpu[128];
     char system[128];
+    char caches[128];
+    char governor[64];
     int  core_count;
 };
 
@@ -87,5 +93,9 @@ struct host_bell *host_bell_open(struct job *job, uint32_t bell_idx);
 void              host_bell_close(struct host_bell *bell);
 void              host_bell_ring(struct host_bell *bell);
 void              host_bell_wait(struct host_bell *bell);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -127,6 +127,42 @@ int host_pin(int core)
     return sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* The first line of a file of sysfs; empty: there is none. */
+static void first_line(char *text, size_t size, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    text[0] = '\0';
+    if (file == NULL)
+        return;
+    if (fgets(text, (int)size, file) == NULL)
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    (void)fclose(file);
+}
+
+#define CACHE_DIR "/sys/devices/system/cpu/cpu0/cache/index"
+
+static void describe_caches(char *text, size_t text_size)
+{
+    size_t used = 0;
+    (void)snprintf(text, text_size, "unknown");
+    for (int i = 0; i < 6 && used < text_size; i++) {
+        char path[96];
+        char level[8];
+        char kind[16];
+        char size[16];
+        (void)snprintf(path, sizeof(path), CACHE_DIR "%d/level", i);
+        first_line(level, sizeof(level), path);
+        (void)snprintf(path, sizeof(path), CACHE_DIR "%d/type", i);
+        first_line(kind, sizeof(kind), path);
+        (void)snprintf(path, sizeof(path), CACHE_DIR "%d/size", i);
+        first_line(size, sizeof(size), path);
+        if (size[0] != '\0' && strcmp(kind, "Instruction") != 0)
+            used += (size_t)snprintf(text + used, text_size - used, "%sL%s %s",
+                                     used > 0 ? ", " : "", level, size);
+    }
+}
+
 void host_describe(struct host_machine *machine)
 {
     struct utsname system;
@@ -145,6 +181,12 @@ void host_describe(struct host_machine *machine)
     if (file != NULL)
         (void)fclose(file);
     machine->core_count = host_cores(cores);
+    describe_caches(machine->caches, sizeof(machine->caches));
+    first_line(machine->governor, sizeof(machine->governor),
+               "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    if (machine->governor[0] == '\0')
+        (void)snprintf(machine->governor, sizeof(machine->governor),
+                       "unknown: the system does not say (as in most virtual machines)");
     if (uname(&system) == 0)
         (void)snprintf(machine->system, sizeof(machine->system), "%.20s %.80s %.20s",
                        system.sysname, system.release, system.machine);

@@ -152,6 +152,8 @@ void host_describe(struct host_machine *machine)
     (void)snprintf(machine->system, sizeof(machine->system), "%s%s",
                    wine != NULL ? "Win32 program under Wine " : "Windows",
                    wine != NULL ? wine : "");
+    (void)snprintf(machine->caches, sizeof(machine->caches), "not asked");
+    (void)snprintf(machine->governor, sizeof(machine->governor), "unknown");
     machine->core_count = host_cores(cores);
 }
 

@@ -1,20 +1,30 @@
 /*
  * job.h - one measurement: what the role processes are to do, where they meet, what came out.
  *
- * It lies in memory shared by the bench and the roles and is plain data.  The bench fills in the
- * order (setup, count), starts the roles, and reads outcomes and samples when they are gone.
+ * It lies in memory shared by the bench and the roles and is plain data; C and C++ see the same.
+ * The bench fills in the order (setup, count), starts the roles, and reads outcomes and samples
+ * when they are gone.
  */
 #ifndef GYRE_BENCH_JOB_H
 #define GYRE_BENCH_JOB_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+#include <atomic>
+#define _Alignas(size) alignas(size)
+#define _Atomic(type) std::atomic<type>
+extern "C" {
+#else
+#include <stdatomic.h>
+#endif
+
 #define JOB_ROLES_MAX 17
+#define JOB_ATTACHED_MAX 255
 #define JOB_CONSUMERS_MAX (JOB_ROLES_MAX - 1)
 #define JOB_MEETINGS (2 * JOB_ROLES_MAX)
 #define JOB_SAMPLES_MAX (1u << 17)
-#define JOB_ARENA_SIZE (64u << 20)
+#define JOB_ARENA_SIZE (72u << 20)
 #define JOB_SLICES 16u
 #define JOB_REASON_SIZE 160
 #define JOB_TIMEOUT_NS UINT64_C(20000000000)
@@ -23,6 +33,7 @@ enum job_task {
     JOB_PING_PONG, /* role 0 sends and waits for the answer of role 1 */
     JOB_STREAM,    /* role 0 sends as fast as it can to all others */
     JOB_WAKE,      /* role 0 sends now and then to role 1, which sleeps */
+    JOB_ATTACHED,  /* role 0 sends, role 1 has attached_count consumers that do nothing */
     JOB_ALONE      /* role 0 does something by itself */
 };
 
@@ -33,6 +44,8 @@ struct job_setup {
     uint32_t consumer_count; /* 1 but for JOB_STREAM */
     uint32_t batch;          /* messages that appear at once */
     uint32_t frame_align;    /* of Gyre's ring; 0: the default */
+    uint32_t release_count;  /* messages that Gyre's consumer gives back at once; 0: its choice */
+    uint32_t attached_count; /* JOB_ATTACHED */
     uint32_t is_blocking;    /* waits sleep; otherwise they poll */
     uint64_t capacity;       /* bytes of a ring, for carriers that have one */
     uint64_t count;          /* messages, or round trips */
@@ -48,7 +61,7 @@ struct job_outcome {
 };
 
 struct job_bell {
-    _Alignas(128) _Atomic uint32_t word;
+    _Alignas(128) _Atomic(uint32_t) word;
 };
 
 struct job {
@@ -60,9 +73,9 @@ struct job {
     double           ns_per_stamp;
     int32_t          core[JOB_ROLES_MAX]; /* -1: any */
 
-    _Alignas(128) _Atomic uint32_t arrived;
-    _Alignas(128) _Atomic uint64_t meeting[JOB_MEETINGS]; /* ports, handles: the carrier's */
-    _Alignas(128) struct job_bell bell[2];                /* host_bell's */
+    _Alignas(128) _Atomic(uint32_t) arrived;
+    _Alignas(128) _Atomic(uint64_t) meeting[JOB_MEETINGS]; /* ports, handles: the carrier's */
+    _Alignas(128) struct job_bell bell[2];                 /* host_bell's */
 
     struct job_outcome outcome[JOB_ROLES_MAX];
     uint64_t           slice_ns[JOB_SLICES]; /* JOB_PING_PONG: the untimed pass in equal parts */
@@ -80,5 +93,9 @@ int role_fail(struct job *job, uint32_t role, const char *format, ...)
 
 /* Waits until all roles of the job have called it once more. */
 void role_meet(struct job *job);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -152,8 +152,9 @@ MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
     return to;
 }
 
-MESSAGE_INLINE int port_publish(struct port *port)
+MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
 {
+    (void)size;
     atomic_store_explicit(&port->indices->published_pos, port->pos, memory_order_release);
     return 0;
 }
@@ -169,8 +170,9 @@ MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
     return from;
 }
 
-MESSAGE_INLINE void port_release(struct port *port)
+MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
 {
+    (void)size;
     atomic_store_explicit(&port->indices->released_pos, port->pos, memory_order_release);
 }
 
@@ -216,6 +218,7 @@ const struct carrier limit_line = {
 
 const struct carrier limit_stream = {
     .name = "limit stream",
+    .is_ring = 1,
     .prepare = limit_prepare,
     .open = stream_open,
     .close = stream_close,

@@ -17,8 +17,11 @@ static const struct bandwidth {
     const char           *system;
     uint32_t              capacity;
 } bandwidths[] = {
+    {&limit_stream, "limit stream 256 KiB", 256u << 10},
     {&limit_stream, "limit stream 1 MiB", 1u << 20},
     {&limit_stream, "limit stream 4 MiB", 4u << 20},
+    {&limit_stream, "limit stream 16 MiB", 16u << 20},
+    {&limit_stream, "limit stream 64 MiB", 64u << 20},
     {&limit_memcpy, "limit memcpy 256 KiB", 256u << 10},
     {&limit_memcpy, "limit memcpy 4 MiB", 4u << 20},
     {&limit_memcpy, "limit memcpy 64 MiB", 64u << 20},
@@ -32,8 +35,6 @@ static int run_and_report(struct session *session, struct contest *contest)
     for (uint32_t i = 0; i < contest->entry_count; i++)
         contest->entries[i].is_limit = 1;
     result = contest_run(contest, session);
-    if (result == 0)
-        report_contest(contest, session);
     free(contest);
     return result;
 }
@@ -42,8 +43,11 @@ static int run_latencies(struct session *session)
 {
     static const enum figure figures[] = {FIGURE_MEAN, FIGURE_P50, FIGURE_P99, FIGURE_P999,
                                           FIGURE_COUNT};
-    struct contest          *contest = contest_make("limits", 0, 1, figures);
+    struct contest          *contest;
 
+    if (!contest_is_wanted(session, "limits/cores"))
+        return 0;
+    contest = contest_make(session, 0, 1, figures);
     if (contest == NULL)
         return -1;
     (void)snprintf(contest->title, sizeof(contest->title), "one way between two cores");
@@ -56,8 +60,11 @@ static int run_latencies(struct session *session)
 static int run_bandwidths(struct session *session)
 {
     static const enum figure figures[] = {FIGURE_BANDWIDTH, FIGURE_COUNT};
-    struct contest          *contest = contest_make("limits", 0, 1, figures);
+    struct contest          *contest;
 
+    if (!contest_is_wanted(session, "limits/bandwidth"))
+        return 0;
+    contest = contest_make(session, 0, 1, figures);
     if (contest == NULL)
         return -1;
     (void)snprintf(contest->title, sizeof(contest->title),

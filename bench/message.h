@@ -9,8 +9,26 @@
 #define GYRE_BENCH_MESSAGE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #define MESSAGE_INLINE static inline __attribute__((always_inline))
+
+/* The sizes that contestants with slots of a type know, and that the loops have as constants. */
+#define MESSAGE_SIZES(each)                                                                        \
+    each(8) each(24) each(32) each(56) each(64) each(256) each(1024) each(4096) each(16384)        \
+        each(65536)
+#define MESSAGE_SIZE_MAX 65536u
+
+MESSAGE_INLINE int message_is_listed(uint32_t size)
+{
+    switch (size) {
+#define MESSAGE_IS_LISTED(of) case of:
+        MESSAGE_SIZES(MESSAGE_IS_LISTED)
+        return 1;
+    default:
+        return 0;
+    }
+}
 
 typedef uint64_t message_word __attribute__((may_alias));
 typedef uint64_t message_pair __attribute__((vector_size(16), aligned(8), may_alias));
@@ -18,7 +36,7 @@ typedef uint64_t message_aligned_pair __attribute__((vector_size(16), may_alias)
 
 MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
 {
-    unsigned char       *at = to;
+    unsigned char       *at = (unsigned char *)to;
     unsigned char       *end = at + size;
     message_aligned_pair pair = {number, number};
 
@@ -45,7 +63,7 @@ MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
 /* Zero if every word of the message is `number`. */
 MESSAGE_INLINE uint64_t message_check(const void *from, uint32_t size, uint64_t number)
 {
-    const unsigned char *at = from;
+    const unsigned char *at = (const unsigned char *)from;
     const unsigned char *end = at + size;
     message_aligned_pair pair = {number, number};
     message_aligned_pair wrong = {0, 0};
@@ -72,6 +90,12 @@ MESSAGE_INLINE uint64_t message_check(const void *from, uint32_t size, uint64_t 
         odd |= *(const message_word *)(const void *)at ^ number;
     wrong |= more;
     return odd | wrong[0] | wrong[1];
+}
+
+/* `from`, or its copy in `room` if messages cannot be read there. */
+MESSAGE_INLINE const void *message_aligned(const void *from, uint32_t size, void *room)
+{
+    return ((uintptr_t)from & 7) == 0 ? from : memcpy(room, from, size);
 }
 
 #endif

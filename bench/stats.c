@@ -19,14 +19,25 @@ static int compare_samples(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double stats_median(const double *values, uint32_t count)
+/* Between two values, in proportion. */
+double stats_quantile(const double *values, uint32_t count, double share)
 {
-    double sorted[CONTEST_ROUNDS_MAX];
-    if (count == 0 || count > CONTEST_ROUNDS_MAX || !stats_is_known(values[0]))
+    double   sorted[CONTEST_ROUNDS_MAX];
+    double   rank = count == 0 ? 0 : share * (count - 1);
+    uint32_t below = (uint32_t)rank;
+
+    if (count == 0 || count > CONTEST_ROUNDS_MAX)
         return NAN;
     memcpy(sorted, values, count * sizeof(*values));
     qsort(sorted, count, sizeof(*sorted), compare_doubles);
-    return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+    if (below + 1 >= count)
+        return sorted[count - 1];
+    return sorted[below] + (sorted[below + 1] - sorted[below]) * (rank - below);
+}
+
+double stats_median(const double *values, uint32_t count)
+{
+    return stats_quantile(values, count, 0.5);
 }
 
 double stats_min(const double *values, uint32_t count)

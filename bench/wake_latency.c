@@ -23,12 +23,21 @@ static void draw(const struct contest *contest, struct session *session)
     }
 }
 
+static void judge(const struct contest *contest, struct session *session)
+{
+    verdict_most(session, contest, "wake from sleep: p50 over " LIMIT_BELL_PING_PONG "'s",
+                 contest_ratio(contest, contest->gyre, contest->limit, FIGURE_P50), 1.1);
+}
+
 int bench_wake_latency(struct session *session)
 {
     static const enum figure figures[] = {FIGURE_P50, FIGURE_P99, FIGURE_IDLE_CPU, FIGURE_COUNT};
-    struct contest          *contest = contest_make("wake_latency", SIZE, 1, figures);
+    struct contest          *contest;
     struct entry            *every;
 
+    if (!contest_is_wanted(session, "wake_latency/%uB", SIZE))
+        return 0;
+    contest = contest_make(session, SIZE, 1, figures);
     if (contest == NULL)
         return -1;
     (void)snprintf(
@@ -45,11 +54,11 @@ int bench_wake_latency(struct session *session)
         contest->entries[i].setup.is_blocking = 1;
         contest->entries[i].setup.count = session->wake_count;
     }
+    contest->judge = judge;
     if (contest_run(contest, session) != 0) {
         free(contest);
         return -1;
     }
-    report_contest(contest, session);
     draw(contest, session);
     free(contest);
     return 0;

@@ -174,10 +174,10 @@ static void read_history(const struct gyre_ring *ring)
     for (idx = 0; idx < GYRE_LANDMARK_COUNT; idx++) {
         if (!gyre__mark_read(ring, idx, &mark))
             continue;
-        sink += gyre__frame_judge(ring, &mark, &size);
+        sink += gyre__frame_judge(ring, &mark, &size, NULL);
         sink += gyre__mark_walk(ring, &mark, UINT64_MAX);
         sink += gyre__mark_walk(ring, &mark, mark.seq + 3);
-        sink += gyre__frame_judge(ring, &mark, &size);
+        sink += gyre__frame_judge(ring, &mark, &size, NULL);
     }
     if (gyre__mark_newest(ring, &mark, &idx))
         sink += gyre__mark_walk(ring, &mark, UINT64_MAX);
@@ -250,7 +250,6 @@ static void join_with_seat(const struct gyre_ring *ring, uint32_t choice)
     consumer.fast.ring = ring->bytes;
     consumer.fast.mask = ring->geometry.capacity - 1;
     consumer.fast.align_mask = ring->geometry.frame_align - 1;
-    consumer.fast.is_lossy = consumer.kind != GYRE_RELIABLE;
     consumer.fast.horizon_pos = &ring->front->horizon_pos;
     consumer.fast.room_pos = &ring->front->room_pos;
     consumer.fast.released_pos = &consumer.seat->released_pos;

@@ -96,9 +96,10 @@ static struct place *find_place(const char *name)
     return NULL;
 }
 
-enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode, struct sync_site **site,
-                                struct gyre_error *error)
+enum gyre_status sync_site_open_at(const struct sync_place *wanted, enum sync_site_mode mode,
+                                   struct sync_site **site, struct gyre_error *error)
 {
+    const char       *name = wanted->name;
     struct place     *place = find_place(name);
     struct sync_site *made;
 
@@ -145,6 +146,12 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
 void sync_site_unlock(struct sync_site *site)
 {
     (void)site;
+}
+
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
+{
+    (void)is_waiting;
+    return sync_site_lock(site, error);
 }
 
 enum gyre_status sync_site_identify(struct sync_site *site, const uint64_t ring_id[2],
@@ -220,12 +227,12 @@ static void idle(uint64_t deadline_ns)
         on_interrupt();
 }
 
-enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
-                                 struct gyre_error *error)
+enum gyre_status sync_birth_open_at(const struct sync_place *place, struct sync_birth **birth,
+                                    struct gyre_error *error)
 {
     static struct sync_birth none;
 
-    (void)name, (void)error;
+    (void)place, (void)error;
     *birth = &none;
     return GYRE_OK;
 }
@@ -387,6 +394,52 @@ enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t coun
 uint32_t sync_bell_many_limit(void)
 {
     return 2;
+}
+
+/* --- gates: the word counts, as on Linux ------------------------------------------------------ */
+
+enum gyre_status sync_gate_open(struct sync_site *site, uint32_t which, uint32_t *word,
+                                struct sync_gate *gate, struct gyre_error *error)
+{
+    (void)site, (void)which, (void)error;
+    memset(gate, 0, sizeof(*gate));
+    gate->word = word;
+    return GYRE_OK;
+}
+
+void sync_gate_close(struct sync_gate *gate)
+{
+    gate->word = NULL;
+}
+
+void sync_gate_post(struct sync_gate *gate, uint32_t count)
+{
+    uint32_t permits = sync_gate_permits(gate) + count;
+
+    *(volatile uint32_t *)gate->word =
+        permits < SYNC_GATE_PERMITS_MAX ? permits : SYNC_GATE_PERMITS_MAX;
+}
+
+uint32_t sync_gate_permits(struct sync_gate *gate)
+{
+    return *(volatile uint32_t *)gate->word & UINT32_C(0xffff);
+}
+
+enum sync_wake sync_gate_wait(struct sync_gate *gate, struct sync_bell *bell,
+                              struct sync_site *site, uint32_t peer_role, uint64_t deadline_ns)
+{
+    uint32_t permits = sync_gate_permits(gate);
+
+    if (permits == 0)
+        return sync_bell_wait(bell, site, peer_role, deadline_ns);
+    *(volatile uint32_t *)gate->word = permits - 1;
+    return SYNC_RUNG;
+}
+
+void sync_gate_ring_bell(struct sync_gate *gate, struct sync_bell *bell)
+{
+    (void)gate;
+    sync_bell_ring(bell);
 }
 
 /* --- barrier, clock, host, console ------------------------------------------------------------ */

@@ -32,9 +32,12 @@ static void forget_consumer(struct gyre_ring *ring)
     gyre__seat_hide(consumer);
     consumer->fast.released_pos = &consumer->own_released_pos;
     consumer->fast.room_pos = &consumer->own_header;
+    consumer->member.far_pos = 0; /* a release changes nothing */
+    consumer->member.work = NULL;
 }
 
-static enum gyre_status open_once(const char *name, const struct gyre_consumer_options *options,
+static enum gyre_status open_once(const struct sync_place            *place,
+                                  const struct gyre_consumer_options *options,
                                   struct gyre_consumer **consumer, struct gyre_error *error)
 {
     struct gyre_consumer *made = calloc(1, sizeof(*made));
@@ -47,9 +50,9 @@ static enum gyre_status open_once(const char *name, const struct gyre_consumer_o
     made->wait = options->wait;
     made->spin_ns = options->spin_ns;
     if (options->kind == GYRE_TAP)
-        status = gyre__ring_look(&made->ring, name, false, error);
+        status = gyre__ring_look(&made->ring, place, false, error);
     else
-        status = gyre__ring_join(&made->ring, name, error);
+        status = gyre__ring_join(&made->ring, place, error);
     if (status != GYRE_OK) {
         free(made);
         return status;
@@ -70,6 +73,7 @@ enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer
 {
     struct gyre_error            ignored;
     struct gyre_consumer_options checked;
+    struct sync_place            place = {.name = name};
     struct sync_birth           *birth = NULL;
     enum gyre_status             status;
 
@@ -83,13 +87,15 @@ enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer
     status = gyre__check_consumer_options(options, &checked, error);
     if (status != GYRE_OK)
         return status;
-    status = open_once(name, &checked, consumer, error);
+    place.owner = checked.owner;
+    place.is_global = checked.scope == GYRE_SCOPE_GLOBAL;
+    status = open_once(&place, &checked, consumer, error);
     if (status != GYRE_NOT_FOUND || checked.open_deadline_ns == 0)
         return status;
-    status = sync_birth_open(name, &birth, error);
+    status = sync_birth_open_at(&place, &birth, error);
     while (status == GYRE_OK) {
         memset(error, 0, sizeof(*error));
-        status = open_once(name, &checked, consumer, error);
+        status = open_once(&place, &checked, consumer, error);
         if (status != GYRE_NOT_FOUND)
             break;
         status = sync_birth_wait(birth, checked.open_deadline_ns);
@@ -108,8 +114,7 @@ void gyre_consumer_close(struct gyre_consumer *consumer)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Counts a gap from the last good message to where the cursor is now. */
-static enum gyre_status tell_gap(struct gyre_consumer *consumer, uint64_t count)
+enum gyre_status gyre__tell_gap(struct gyre_consumer *consumer, uint64_t count)
 {
     consumer->gap_count = count;
     consumer->lost_count += count;
@@ -126,7 +131,8 @@ static enum gyre_status give_up(struct gyre_consumer *consumer, enum gyre_status
     return verdict;
 }
 
-enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
+/* To be called when bytes at or after held_pos may have been overwritten. */
+static enum gyre_status overrun(struct gyre_consumer *consumer)
 {
     uint64_t         good_seq = consumer->fast.held_seq;
     bool             is_idle = consumer->fast.peek_seq == good_seq;
@@ -137,7 +143,7 @@ enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
         return GYRE_FORKED; /* the seat is the parent's */
     if (consumer->verdict != GYRE_OK)
         return consumer->verdict;
-    if (!consumer->fast.is_lossy) {
+    if (consumer->kind == GYRE_RELIABLE) {
         /* Somebody wrote over our seat.  What is left of it shall not hold the producer back. */
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
         return give_up(consumer, GYRE_EVICTED);
@@ -147,7 +153,12 @@ enum gyre_status gyre__overrun(struct gyre_consumer *consumer)
         return give_up(consumer, GYRE_CORRUPT);
     if (status == GYRE_OK && is_idle && consumer->fast.held_seq == good_seq)
         return GYRE_OK; /* only padding was overwritten */
-    return tell_gap(consumer, consumer->fast.held_seq - good_seq);
+    return gyre__tell_gap(consumer, consumer->fast.held_seq - good_seq);
+}
+
+enum gyre_status gyre__release_slow(struct gyre_consumer *consumer)
+{
+    return consumer->member.group != NULL ? gyre__member_release(consumer) : overrun(consumer);
 }
 
 /* What is behind the next frame, when it is not the plain message that gyre_peek knows. */
@@ -155,7 +166,7 @@ static enum gyre_frame look_ahead(struct gyre_consumer *consumer, uint64_t *fram
 {
     struct gyre_mark next = {consumer->fast.peek_pos, consumer->fast.peek_seq};
 
-    return gyre__frame_judge(&consumer->ring, &next, frame_size);
+    return gyre__frame_judge(&consumer->ring, &next, frame_size, NULL);
 }
 
 static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)
@@ -164,7 +175,7 @@ static void skip_padding(struct gyre_consumer *consumer, uint64_t frame_size)
     bool                       is_all = fast->held_pos == fast->peek_pos;
 
     fast->peek_pos += frame_size;
-    if (is_all && !fast->is_lossy)
+    if (is_all && consumer->kind == GYRE_RELIABLE)
         (void)gyre_release(consumer); /* nothing else is held: the room is free at once */
 }
 
@@ -172,6 +183,8 @@ const void *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size)
 {
     uint64_t frame_size = 0;
 
+    if (consumer->member.group != NULL)
+        return gyre__member_peek(consumer, size);
     if (look_ahead(consumer, &frame_size) != GYRE_FRAME_PAD)
         return NULL; /* gyre_wait judges: a gap, an eviction or corrupt bytes */
     skip_padding(consumer, frame_size);
@@ -183,6 +196,8 @@ bool gyre__is_ready(const struct gyre_consumer *consumer)
     const struct gyre_fast_consumer *fast = &consumer->fast;
     const void                      *header = fast->ring + (fast->peek_pos & fast->mask);
 
+    if (consumer->member.group != NULL)
+        return gyre__member_is_ready(consumer);
     return gyre_load_acquire_64(header) != 0; /* E1 E3 */
 }
 
@@ -219,14 +234,17 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer)
     if (consumer->gap_pending != 0) {
         uint64_t count = consumer->gap_pending;
         consumer->gap_pending = 0;
-        gyre__seat_show(consumer);
-        return tell_gap(consumer, count);
+        if (consumer->member.group == NULL)
+            gyre__seat_show(consumer);
+        return gyre__tell_gap(consumer, count);
     }
+    if (consumer->member.group != NULL)
+        return gyre__member_poll(consumer);
     for (uint32_t i = 0; i < POLL_ROUNDS; i++) {
         enum gyre_frame frame = look_ahead(consumer, &frame_size);
         gyre_fence_acquire(); /* E7 */
         if (gyre__is_overwritten(consumer, consumer->fast.held_pos)) {
-            enum gyre_status status = gyre__overrun(consumer);
+            enum gyre_status status = overrun(consumer);
             if (status != GYRE_OK)
                 return status;
             continue;
@@ -263,8 +281,8 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             fast->peek_pos -=
                 (message_size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
             gyre_fence_acquire(); /* E7 */
-            if (gyre__is_overwritten(consumer, fast->held_pos)) {
-                status = gyre__overrun(consumer);
+            if (gyre__is_overrun(consumer)) {
+                status = overrun(consumer);
                 if (status != GYRE_OK)
                     return status;
                 continue;

@@ -82,7 +82,7 @@ bool gyre__mark_before(const struct gyre_ring *ring, uint64_t seq, struct gyre_m
 }
 
 enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyre_mark *at,
-                                  uint64_t *frame_size)
+                                  uint64_t *frame_size, uint32_t *payload_size)
 {
     uint64_t capacity = ring->geometry.capacity;
     uint64_t offset = at->pos & (capacity - 1);
@@ -97,6 +97,8 @@ enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyr
     if (payload > gyre__max_size(capacity) || payload + GYRE_FRAME_HEADER_SIZE > capacity - offset)
         return GYRE_FRAME_BAD;
     *frame_size = (payload + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
+    if (payload_size != NULL)
+        *payload_size = (uint32_t)payload;
     if ((header ^ payload) == expected)
         return GYRE_FRAME_MESSAGE;
     if ((header ^ payload) == (expected | GYRE_FRAME_PADDING) && offset + *frame_size == capacity)
@@ -110,7 +112,7 @@ bool gyre__mark_walk(const struct gyre_ring *ring, struct gyre_mark *mark, uint6
 
     while (mark->seq != seq) {
         uint64_t size;
-        switch (gyre__frame_judge(ring, mark, &size)) {
+        switch (gyre__frame_judge(ring, mark, &size, NULL)) {
         case GYRE_FRAME_NONE:
             return true;
         case GYRE_FRAME_MESSAGE:

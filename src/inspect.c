@@ -46,6 +46,9 @@ static void describe_seat(const struct gyre_ring *ring, uint32_t idx, uint64_t c
     info->is_evicted = gyre__seat_state(control) == GYRE_SEAT_EVICTED;
     info->pid = gyre_load_relaxed_32(&seat->pid);
     info->lag_bytes = gyre_load_acquire_64(&seat->released_pos); /* E10 */
+    info->is_orphaned = gyre__seat_state(control) == GYRE_SEAT_ORPHANED;
+    if (gyre__seat_group(ring, seat) != NULL)
+        memcpy(info->group, gyre__seat_group(ring, seat)->name, sizeof(info->group) - 1);
     info->lost_count = gyre_load_relaxed_64(&seat->lost_count);
     info->sleep_count = gyre_load_relaxed_64(&seat->sleep_count);
     info->missed_count = gyre_load_relaxed_64(&seat->missed_count);
@@ -93,6 +96,7 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
                                    struct gyre_seat_info *seats, uint32_t seat_capacity,
                                    uint32_t *seat_taken, struct gyre_error *error)
 {
+    struct sync_place place = {.name = name};
     struct gyre_error ignored;
     struct gyre_ring  ring;
     struct gyre_mark  oldest, end;
@@ -109,7 +113,7 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "info");
     if ((seats == NULL || seat_taken == NULL) && seat_capacity != 0)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "seats");
-    status = gyre__ring_look(&ring, name, true, error);
+    status = gyre__ring_look(&ring, &place, true, error);
     if (status != GYRE_OK)
         return status;
     describe_ring(&ring, info);
@@ -122,10 +126,78 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
     info->oldest_seq = oldest.seq;
     info->next_pos = end.pos;
     info->next_seq = end.seq;
-    for (uint32_t i = 0; i < taken; i++)
-        seats[i].lag_bytes = end.pos - seats[i].lag_bytes;
+    for (uint32_t i = 0; i < taken; i++) {
+        uint64_t claim_end;
+        if (seats[i].group[0] == '\0')
+            seats[i].lag_bytes = end.pos - seats[i].lag_bytes;
+        else if (gyre__claim_is_held(&ring, seats[i].seat_idx, &claim_end))
+            seats[i].lag_bytes = claim_end - seats[i].lag_bytes;
+        else
+            seats[i].lag_bytes = 0;
+    }
     if (seat_taken != NULL)
         *seat_taken = taken;
+    gyre__ring_close(&ring);
+    return GYRE_OK;
+}
+
+static void describe_group(struct gyre_ring *ring, uint32_t idx, uint64_t control, uint64_t end_pos,
+                           struct gyre_group_info *info)
+{
+    const struct gyre_shared_group *group = &ring->groups[idx];
+
+    memset(info, 0, sizeof(*info));
+    memcpy(info->name, group->name, sizeof(info->name) - 1);
+    info->kind =
+        (gyre__seat_kind(control) & GYRE_GROUP_FLAG_LOSSY) != 0 ? GYRE_LOSSY : GYRE_RELIABLE;
+    info->flags = (gyre__seat_kind(control) & GYRE_GROUP_FLAG_KEEP) != 0 ? GYRE_GROUP_KEEP : 0;
+    info->next_seq = gyre_load_relaxed_64(&group->next[GYRE_NEXT_TAG]) >> GYRE_GROUP_TAG_BITS;
+    info->lag_bytes = end_pos - gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
+    info->lost_count = gyre_load_relaxed_64(&group->lost_count);
+    info->redelivered_count = gyre_load_relaxed_64(&group->redelivered_count);
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        const struct gyre_shared_seat *seat = &ring->seats[i];
+        uint32_t state = gyre__seat_state(gyre_load_acquire_64(&seat->control)); /* E10 */
+        if (gyre_load_relaxed_32(&seat->group) != idx + 1)
+            continue;
+        info->member_count +=
+            state == GYRE_SEAT_ACTIVE && !sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(i));
+        info->orphan_count += state == GYRE_SEAT_ORPHANED;
+    }
+}
+
+enum gyre_status gyre_ring_inspect_groups(const char *name, struct gyre_group_info *groups,
+                                          uint32_t capacity, uint32_t *group_count,
+                                          struct gyre_error *error)
+{
+    struct sync_place place = {.name = name};
+    struct gyre_error ignored;
+    struct gyre_ring  ring;
+    struct gyre_mark  oldest, end;
+    enum gyre_status  status;
+    uint32_t          count = 0;
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    memset(&ring, 0, sizeof(ring));
+    if (!gyre__name_is_good(name))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
+    if (group_count == NULL || (groups == NULL && capacity != 0))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "groups");
+    status = gyre__ring_look(&ring, &place, true, error);
+    if (status != GYRE_OK)
+        return status;
+    if (!find_ends(&ring, &oldest, &end)) {
+        gyre__ring_close(&ring);
+        return gyre__blame(error, GYRE_CORRUPT, "landmarks");
+    }
+    for (uint32_t i = 0; ring.groups != NULL && i < GYRE_GROUP_COUNT && count < capacity; i++) {
+        uint64_t control = gyre_load_acquire_64(&ring.groups[i].control); /* E10 */
+        if (gyre__seat_state(control) == GYRE_GROUP_ACTIVE)
+            describe_group(&ring, i, control, end.pos, &groups[count++]);
+    }
+    *group_count = count;
     gyre__ring_close(&ring);
     return GYRE_OK;
 }

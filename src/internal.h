@@ -33,6 +33,7 @@ struct gyre_ring {
     unsigned char               *bytes;
     struct gyre_shared_sleepers *sleepers; /* NULL for taps, as all of CTRL */
     struct gyre_shared_room     *room;
+    struct gyre_shared_group    *groups;
     struct gyre_shared_seat     *seats;
     struct sync_site            *site;
     struct sync_map              data;
@@ -66,11 +67,36 @@ struct gyre_producer {
     uint64_t                  mark_pos; /* the newest landmark */
     uint64_t                  dead_check_ns;
     uint32_t                  mark_idx;
-    uint32_t                  slowest_idx; /* the seat that held us back last; or GYRE_NO_INDEX */
+    uint32_t                  slowest_idx;   /* the seat that held us back last; or GYRE_NO_INDEX */
+    uint32_t                  slowest_group; /* or the group whose unclaimed messages did */
     uint32_t                  wait;
     uint32_t                  spin_ns;
-    struct gyre_seat_bell    *bells; /* one a seat, opened when first rung */
-    struct gyre_seat_seen    *seen;  /* one a seat */
+    struct gyre_seat_bell    *bells;                   /* one a seat, opened when first rung */
+    struct gyre_seat_seen    *seen;                    /* one a seat */
+    struct sync_gate          gates[GYRE_GROUP_COUNT]; /* likewise */
+    struct gyre_seat_seen     seen_groups[GYRE_GROUP_COUNT];
+};
+
+/* What a member of a group has besides: all zero for other consumers. */
+struct gyre_member {
+    struct gyre_shared_group *group; /* NULL: no member */
+    struct gyre_shared_seat  *work; /* whose claim it works on: its own seat or an orphan's; NULL */
+    struct sync_gate          gate;
+    uint64_t                  control; /* what the group's control word must be */
+    uint64_t                  end_pos; /* of the claim */
+    uint64_t                  end_seq;
+    uint64_t                  peek_header; /* what gyre_peek polls: it takes the slow path */
+    uint64_t                  far_pos;     /* what gyre_release looks at: likewise */
+    uint64_t                  look_ns;     /* when to look for dead members again */
+    uint32_t                  group_idx;
+    uint32_t                  work_idx;
+    uint32_t                  claim_count;
+    uint32_t                  look_idx; /* who is looked at next */
+    uint32_t                  polls;
+    bool                      is_founding; /* the group is not yet active */
+    bool                      is_redelivered;
+    bool                      is_at_gate; /* sleeps there, not on its bell */
+    bool                      is_idle;    /* it found nothing to claim */
 };
 
 struct gyre_consumer {
@@ -93,11 +119,12 @@ struct gyre_consumer {
     uint32_t                  spin_ns;
     uint32_t                  seat_idx;
     uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
-    bool     is_slicing;   /* the bit of the last slice stands: the next one goes on */
-    uint32_t turn;         /* gyre_wait_any: who is looked at first next time */
-    uint32_t place;        /* gyre_wait_any: where it stands in the array */
-    uint32_t orphan_epoch; /* the epoch whose death was told; 0: none */
-    uint32_t dead_epoch;   /* the epoch found dead before its last message was read */
+    bool               is_slicing;   /* the bit of the last slice stands: the next one goes on */
+    uint32_t           turn;         /* gyre_wait_any: who is looked at first next time */
+    uint32_t           place;        /* gyre_wait_any: where it stands in the array */
+    uint32_t           orphan_epoch; /* the epoch whose death was told; 0: none */
+    uint32_t           dead_epoch;   /* the epoch found dead before its last message was read */
+    struct gyre_member member;
 };
 
 #define GYRE_NO_INDEX UINT32_MAX
@@ -148,10 +175,10 @@ enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, 
 enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
                                    const struct gyre_ring_options *options,
                                    struct gyre_error              *error);
-enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name,
+enum gyre_status gyre__ring_join(struct gyre_ring *ring, const struct sync_place *place,
                                  struct gyre_error *error);
-enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
-                                 struct gyre_error *error);
+enum gyre_status gyre__ring_look(struct gyre_ring *ring, const struct sync_place *place,
+                                 bool with_ctrl, struct gyre_error *error);
 void             gyre__ring_bind(struct gyre_ring *ring);
 void             gyre__ring_list(struct gyre_ring *ring);
 void             gyre__ring_close(struct gyre_ring *ring);
@@ -174,13 +201,16 @@ bool gyre__mark_before(const struct gyre_ring *ring, uint64_t seq, struct gyre_m
  */
 bool gyre__mark_walk(const struct gyre_ring *ring, struct gyre_mark *mark, uint64_t seq);
 
-/* A horizon that runs away makes each walk vain: after so many laps we stop. */
+/* A producer whose horizon runs away makes each walk vain; it stops us after so many laps. */
 #define GYRE_WALK_LAPS 4u
 
-/* What the header word at `offset` says of a frame expected there. */
+/*
+ * What the header says of a frame expected at a mark.  It is loaded once: `payload_size`, unless it
+ * is NULL, gets the size that was judged, as `frame_size` does with header and padding.
+ */
 enum gyre_frame { GYRE_FRAME_NONE, GYRE_FRAME_MESSAGE, GYRE_FRAME_PAD, GYRE_FRAME_BAD };
 enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyre_mark *at,
-                                  uint64_t *frame_size);
+                                  uint64_t *frame_size, uint32_t *payload_size);
 
 /* producer.c */
 bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
@@ -195,6 +225,11 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
                                  const struct gyre_consumer_options *options,
                                  struct gyre_error                  *error);
 void             gyre__seat_leave(struct gyre_consumer *consumer);
+
+/* What a start at a number came to: a gap, or BAD_ARGUMENT if it is not published yet. */
+enum gyre_status gyre__seat_check_start(struct gyre_consumer               *consumer,
+                                        const struct gyre_consumer_options *options,
+                                        struct gyre_error                  *error);
 
 /*
  * Puts the cursor where `start` says.  CORRUPT: there are no landmarks, or the bytes there are no
@@ -211,10 +246,16 @@ void gyre__seat_hide(struct gyre_consumer *consumer);
 /* True if bytes at or after `pos` may have been overwritten. */
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
 
+/* Bytes that it holds may be gone.  False for members of groups, which look for themselves. */
+bool gyre__is_overrun(const struct gyre_consumer *consumer);
+
 /* consumer.c */
 
 /* True if there is something at the next position.  No system call, no side effect. */
 bool gyre__is_ready(const struct gyre_consumer *consumer);
+
+/* Counts a gap of so many messages.  GAP. */
+enum gyre_status gyre__tell_gap(struct gyre_consumer *consumer, uint64_t count);
 
 /* OK: peek has a message.  TIMEOUT: nothing to tell.  Anything else is what gyre_wait returns. */
 enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);
@@ -259,8 +300,59 @@ static inline uint64_t gyre__sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* group.c: the life of a group */
+
+/* Makes the consumer, which has a seat, a member of its group.  Takes the site's lock. */
+enum gyre_status gyre__group_join(struct gyre_consumer               *consumer,
+                                  const struct gyre_consumer_options *options,
+                                  struct gyre_error                  *error);
+void             gyre__group_leave(struct gyre_consumer *consumer);
+
+/* From now on the producer respects the group that this consumer founds (E5). */
+void gyre__group_activate(struct gyre_consumer *consumer);
+
+/* Ends a group of which all members are dead, unless it is kept.  True if it is no more. */
+bool gyre__group_end_if_dead(struct gyre_ring *ring, uint32_t group_idx);
+bool gyre__group_has_living(struct gyre_ring *ring, uint32_t group_idx);
+
+/* The smallest position that some member, or the group, still needs. */
+uint64_t gyre__group_low(const struct gyre_ring *ring, const struct gyre_shared_group *group);
+
+/* True if everything up to `final_pos` was claimed and released. */
+bool gyre__group_is_done(const struct gyre_ring *ring, const struct gyre_shared_group *group,
+                         uint64_t final_pos);
+
+/* The group of a seat, or NULL: none, or the index is out of range. */
+struct gyre_shared_group *gyre__seat_group(const struct gyre_ring        *ring,
+                                           const struct gyre_shared_seat *seat);
+
+/* member.c: the reader's side for members of groups; see their namesakes in consumer.c */
+bool             gyre__member_is_ready(const struct gyre_consumer *consumer);
+bool             gyre__member_is_at_end(const struct gyre_consumer *consumer);
+enum gyre_status gyre__member_poll(struct gyre_consumer *consumer);
+const void      *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size);
+enum gyre_status gyre__member_release(struct gyre_consumer *consumer);
+
+/* Begins to deliver a claim: the messages from `from` to `end`. */
+void gyre__member_take_up(struct gyre_consumer *consumer, uint32_t seat_idx,
+                          const struct gyre_mark *from, const struct gyre_mark *end);
+
+/* orphan.c */
+
+/* True if the member has taken up what another one left. */
+bool gyre__adopt_any(struct gyre_consumer *consumer);
+
+/* With the lease of an orphan's seat: the seat is free. */
+void gyre__free_orphan(struct gyre_ring *ring, uint32_t seat_idx);
+
+/* Some times a second looks at some of the other members in turn. */
+void gyre__look_at_mates(struct gyre_consumer *consumer);
+
 /* wake.c */
 void gyre__wake_all(struct gyre_producer *producer);
+
+/* Wakes up to `count` sleeping members. */
+void gyre__wake_group(struct gyre_producer *producer, uint32_t group_idx, uint32_t count);
 
 /* Ends the fence mode of E3 once nobody is left who needs it. */
 void gyre__relax_fence(struct gyre_producer *producer);
@@ -272,6 +364,18 @@ void gyre__ring_room(struct gyre_ring *ring);
 
 /* Frees the seat if its holder is dead.  True if it is free now. */
 bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx);
+
+/*
+ * What lies between released_pos and the claim's end belongs to the seat's member, dead or alive
+ * (E15).  Gives the end.
+ */
+bool gyre__claim_is_held(const struct gyre_ring *ring, uint32_t seat_idx, uint64_t *end_pos);
+
+/* The seat's member is dead or leaves: its claim is an orphan now, or its seat is free. */
+void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
+
+/* A producer that waits: is whoever holds it back dead?  True if there may be room now. */
+bool gyre__recover_slowest(struct gyre_producer *producer);
 
 /* Takes the seat from this occupant.  False: it had lost it already. */
 bool gyre__evict(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
@@ -296,6 +400,19 @@ static inline uint32_t gyre__seat_state(uint64_t control)
 static inline uint32_t gyre__seat_kind(uint64_t control)
 {
     return (uint32_t)(control >> GYRE_SEAT_KIND_SHIFT) & 0xffu;
+}
+
+/* The bitmaps of groups, by seat. */
+#define GYRE_BITMAP_WORDS 4u
+static inline uint64_t gyre__seat_bit(uint32_t seat_idx)
+{
+    return UINT64_C(1) << (seat_idx % 64);
+}
+
+/* A group's bit in the sleepers word, from the other end than the first seats'. */
+static inline uint64_t gyre__group_bit(uint32_t group_idx)
+{
+    return UINT64_C(1) << (GYRE_SLEEPERS_PER_WORD - 1 - group_idx);
 }
 
 /* The bit of a seat in the sleepers word. */

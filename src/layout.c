@@ -57,7 +57,14 @@ static bool align_is_good(uint32_t align)
     return is_power_of_two(align) && align >= GYRE_FRAME_ALIGN_MIN && align <= GYRE_FRAME_ALIGN_MAX;
 }
 
-bool gyre__name_is_good(const char *name)
+/* The owner keeps its rights, nobody executes, all others at most read, and who writes reads. */
+static bool mode_is_good(uint32_t mode)
+{
+    return mode == 0 || ((mode & ~UINT32_C(0664)) == 0 && (mode & 0600) == 0600 &&
+                         ((mode & 0020) == 0 || (mode & 0040) != 0));
+}
+
+static bool name_is_good(const char *name, size_t size)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -66,8 +73,36 @@ bool gyre__name_is_good(const char *name)
     if (name == NULL)
         return false;
     length = strspn(name, allowed);
-    return name[length] == '\0' && length >= 1 && length < GYRE_NAME_SIZE && name[0] != '.' &&
-           name[0] != '-';
+    return name[length] == '\0' && length >= 1 && length < size && name[0] != '.' && name[0] != '-';
+}
+
+bool gyre__name_is_good(const char *name)
+{
+    return name_is_good(name, GYRE_NAME_SIZE);
+}
+
+/* What the consumer's options say of a group. */
+static enum gyre_status check_group(struct gyre_consumer_options *options, struct gyre_error *error)
+{
+    if (options->group == NULL && options->group_flags != 0)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "group_flags");
+    if (options->group == NULL && options->claim_count != 0)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "claim_count");
+    if (options->group == NULL)
+        return GYRE_OK;
+    if (!name_is_good(options->group, GYRE_GROUP_NAME_SIZE))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "group");
+    if (options->kind == GYRE_TAP) /* nobody knows of it, so it can share nothing */
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "kind");
+    if ((options->group_flags & ~(uint32_t)GYRE_GROUP_KEEP) != 0)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "group_flags");
+    if (options->claim_count == 0)
+        options->claim_count = 1;
+#ifndef GYRE_HAS_PAIRS
+    return gyre__blame(error, GYRE_UNSUPPORTED, "group");
+#else
+    return GYRE_OK;
+#endif
 }
 
 /*
@@ -108,6 +143,10 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
     if (checked->first_pos % (checked->capacity != 0 ? checked->capacity : DEFAULT_CAPACITY) != 0)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "first_pos");
+    if (!mode_is_good(checked->mode))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "mode");
+    if (checked->scope > GYRE_SCOPE_GLOBAL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
     if (checked->spin_ns == 0)
         checked->spin_ns = DEFAULT_SPIN_NS;
     return GYRE_OK;
@@ -128,9 +167,11 @@ enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "on_gap");
     if (checked->wait > GYRE_WAIT_SLEEP)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
+    if (checked->scope > GYRE_SCOPE_GLOBAL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
     if (checked->spin_ns == 0)
         checked->spin_ns = DEFAULT_SPIN_NS;
-    return GYRE_OK;
+    return check_group(checked, error);
 }
 
 void gyre__geometry_from(const struct gyre_ring_options *options, struct gyre_geometry *geometry)

@@ -195,6 +195,7 @@ static bool is_good(struct gyre_consumer *const *consumers, uint32_t count)
         if (consumers[i]->place != UINT32_MAX)
             return false;
         consumers[i]->place = i;
+        consumers[i]->member.is_at_gate = false;
     }
     return true;
 }

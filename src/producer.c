@@ -23,10 +23,20 @@ static struct gyre_mark published_mark(const struct gyre_producer *producer)
     return mark;
 }
 
-static bool is_reliable(uint64_t control)
+/* The cursors that hold the producer back, as far as they have been looked at. */
+struct lag {
+    uint64_t published;
+    uint64_t horizon;
+    uint64_t max;
+};
+
+/* True if a cursor that can be one is the slowest so far. */
+static bool lags_most(struct lag *lag, uint64_t cursor)
 {
-    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-           gyre__seat_kind(control) == GYRE_RELIABLE;
+    if (gyre__pos_after(lag->horizon, cursor) || lag->published - cursor < lag->max)
+        return false;
+    lag->max = lag->published - cursor;
+    return true;
 }
 
 /* A cursor beyond what is published, off the grid or before the last one is none. */
@@ -39,13 +49,67 @@ static bool cursor_is_good(const struct gyre_producer *producer, const struct gy
     return here->control != last->control || !gyre__pos_after(last->pos, here->pos);
 }
 
-/* Whoever broke the rules loses its seat, and everybody can see that it happened. */
-static void punish(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
+static bool is_reliable(uint64_t control)
+{
+    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+           gyre__seat_kind(control) == GYRE_RELIABLE;
+}
+
+static void count_eviction(struct gyre_ring *ring)
 {
     uint64_t *count = &ring->front->evicted_count;
 
+    gyre_store_relaxed_64(count, gyre_load_relaxed_64(count) + 1);
+}
+
+/*
+ * What no member of a group has claimed yet.  Before the seats: a claim that has moved next_pos is
+ * in its seat then (E14).
+ */
+static void look_at_groups(struct gyre_producer *producer, struct lag *lag)
+{
+    for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++) {
+        struct gyre_shared_group *group = &producer->ring.groups[i];
+        struct gyre_seat_seen    *last = &producer->seen_groups[i];
+        struct gyre_seat_seen     here = {gyre_load_acquire_64(&group->control), 0}; /* E5 E10 */
+        uint64_t evicted = (here.control & ~GYRE_SEAT_STATE_MASK) | GYRE_GROUP_EVICTED;
+        if (gyre__seat_state(here.control) != GYRE_GROUP_ACTIVE ||
+            (gyre__seat_kind(here.control) & GYRE_GROUP_FLAG_LOSSY) != 0)
+            continue;
+        here.pos = gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
+        if (!cursor_is_good(producer, &here, last)) {
+            if (gyre_compare_exchange_64(&group->control, here.control, evicted) == /* E10 */
+                here.control)
+                count_eviction(&producer->ring);
+            continue;
+        }
+        if (lags_most(lag, here.pos))
+            producer->slowest_group = i;
+        if (!gyre__pos_after(lag->horizon, here.pos))
+            *last = here;
+    }
+}
+
+/* True if the seat's cursor counts: a reliable consumer's, or a member's that holds a claim. */
+static bool seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t control)
+{
+    const struct gyre_shared_seat *seat = &ring->seats[idx];
+    uint32_t                       state = gyre__seat_state(control);
+    uint64_t                       end_pos;
+
+    if (gyre__seat_kind(control) != GYRE_RELIABLE)
+        return false;
+    if (gyre_load_relaxed_32(&seat->group) == 0)
+        return state == GYRE_SEAT_ACTIVE;
+    return (state == GYRE_SEAT_ACTIVE || state == GYRE_SEAT_ORPHANED) &&
+           gyre__claim_is_held(ring, idx, &end_pos);
+}
+
+/* Whoever broke the rules loses its seat, and everybody can see that it happened. */
+static void punish(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
+{
     if (gyre__evict(ring, seat_idx, control))
-        gyre_store_relaxed_64(count, gyre_load_relaxed_64(count) + 1);
+        count_eviction(ring);
 }
 
 /*
@@ -56,26 +120,27 @@ static void punish(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
 static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t published, uint64_t horizon)
 {
     struct gyre_ring *ring = &producer->ring;
-    uint64_t          lag_max = 0;
+    struct lag        lag = {published, horizon, 0};
 
     producer->slowest_idx = GYRE_NO_INDEX;
+    producer->slowest_group = GYRE_NO_INDEX;
+    look_at_groups(producer, &lag);
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         struct gyre_shared_seat *seat = &ring->seats[i];
         struct gyre_seat_seen    here = {gyre_load_acquire_64(&seat->control), 0}; /* E10 */
-        if (!is_reliable(here.control))
+        if (!seat_counts(ring, i, here.control))
             continue;
-        here.pos = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 */
+        here.pos = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 E14 */
         if (!cursor_is_good(producer, &here, &producer->seen[i])) {
             punish(ring, i, here.control);
-        } else if (!gyre__pos_after(horizon, here.pos)) {
-            producer->seen[i] = here;
-            if (published - here.pos < lag_max)
-                continue;
-            lag_max = published - here.pos;
-            producer->slowest_idx = i;
+            continue;
         }
+        if (lags_most(&lag, here.pos))
+            producer->slowest_idx = i;
+        if (!gyre__pos_after(horizon, here.pos))
+            producer->seen[i] = here;
     }
-    return published - lag_max;
+    return published - lag.max;
 }
 
 /*
@@ -153,11 +218,10 @@ bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *nee
     if (!gyre__pos_after(*need_pos, producer->fast.limit_pos) ||
         refresh_credit(producer, *need_pos))
         return true;
-    if (producer->slowest_idx == GYRE_NO_INDEX || sync_clock_now_ns() < producer->dead_check_ns)
+    if (sync_clock_now_ns() < producer->dead_check_ns)
         return false;
     producer->dead_check_ns = sync_clock_now_ns() + GYRE_DEAD_CHECK_NS;
-    return gyre__evict_if_dead(&producer->ring, producer->slowest_idx) &&
-           refresh_credit(producer, *need_pos);
+    return gyre__recover_slowest(producer) && refresh_credit(producer, *need_pos);
 }
 
 /* Writes the header of a claimed frame, or withholds it if the frame is the batch's first. */
@@ -294,6 +358,8 @@ void gyre_producer_close(struct gyre_producer *producer)
     }
     for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
         sync_bell_close(&producer->bells[i].bell);
+    for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++)
+        sync_gate_close(&producer->gates[i]);
     free(producer->seen);
     free(producer->bells);
     gyre__ring_close(&producer->ring);

@@ -22,13 +22,79 @@ bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx)
     uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
     uint64_t                 freed = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
 
+    if (gyre__seat_state(control) == GYRE_SEAT_ORPHANED)
+        return false;
     if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE)
         return true;
     if (!sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(seat_idx)))
         return false;
+    if (gyre__seat_group(ring, seat) != NULL) {
+        gyre__seat_bequeath(ring, seat_idx, control);
+        return gyre__seat_state(gyre_load_acquire_64(&seat->control)) != /* E10 */
+               GYRE_SEAT_ORPHANED;
+    }
     /* A joiner that takes the seat meanwhile changes the generation, and wins. */
     (void)gyre_compare_exchange_64(&seat->control, control, freed); /* E10 */
     return true;
+}
+
+bool gyre__claim_is_held(const struct gyre_ring *ring, uint32_t seat_idx, uint64_t *end_pos)
+{
+    const struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
+    const struct gyre_shared_group *group = gyre__seat_group(ring, seat);
+    uint64_t                        claim = gyre_load_acquire_64(&seat->claim); /* E14 E15 */
+    uint64_t                        tag;
+
+    *end_pos = claim & ~GYRE_CLAIM_STATE_MASK;
+    if ((claim & GYRE_CLAIM_STATE_MASK) == GYRE_CLAIM_TRIED && group != NULL) {
+        if (gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]) == *end_pos) { /* E14 */
+            tag = gyre_load_acquire_64(&group->next[GYRE_NEXT_TAG]);         /* E15 */
+            if (gyre_load_relaxed_64(&group->next[GYRE_NEXT_POS]) == *end_pos)
+                return (tag & GYRE_GROUP_NOBODY) == seat_idx;
+        }
+        /* It did not move next_pos, or the one who did so after it has said that it did. */
+        if (gyre_load_acquire_64(&seat->claim) != (*end_pos | GYRE_CLAIM_HELD)) /* E15 */
+            return false;
+        claim = *end_pos | GYRE_CLAIM_HELD;
+    }
+    return (claim & GYRE_CLAIM_STATE_MASK) == GYRE_CLAIM_HELD;
+}
+
+void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
+{
+    struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
+    struct gyre_shared_group *group = gyre__seat_group(ring, seat);
+    uint64_t                  rest = control & ~GYRE_SEAT_STATE_MASK;
+    uint64_t                  end_pos;
+    bool     is_held = group != NULL && gyre__claim_is_held(ring, seat_idx, &end_pos);
+    uint32_t state = is_held ? GYRE_SEAT_ORPHANED : GYRE_SEAT_FREE;
+
+    if (gyre__seat_state(control) != state &&
+        gyre_compare_exchange_64(&seat->control, control, rest | state) != control) /* E10 */
+        return;
+    if (is_held)
+        gyre_or_64(&group->orphans[seat_idx / 64], gyre__seat_bit(seat_idx)); /* no edge: a hint */
+}
+
+bool gyre__recover_slowest(struct gyre_producer *producer)
+{
+    struct gyre_ring         *ring = &producer->ring;
+    struct gyre_shared_group *group = NULL;
+    uint32_t                  group_idx = producer->slowest_group;
+
+    if (producer->slowest_idx != GYRE_NO_INDEX) {
+        if (gyre__evict_if_dead(ring, producer->slowest_idx))
+            return true;
+        group = gyre__seat_group(ring, &ring->seats[producer->slowest_idx]);
+        if (group != NULL)
+            group_idx = (uint32_t)(group - ring->groups);
+    }
+    if (group_idx == GYRE_NO_INDEX)
+        return false;
+    if (gyre__group_end_if_dead(ring, group_idx))
+        return true;
+    gyre__wake_group(producer, group_idx, 1); /* an orphan may wait for somebody */
+    return false;
 }
 
 enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_error *error)

@@ -66,6 +66,7 @@ void gyre__ring_bind(struct gyre_ring *ring)
     if (ctrl != NULL) {
         ring->sleepers = (void *)(ctrl + GYRE_SLEEPERS_OFF);
         ring->room = (void *)(ctrl + GYRE_ROOM_OFF);
+        ring->groups = (void *)(ctrl + GYRE_GROUPS_OFF);
         ring->seats = (void *)(ctrl + GYRE_SEATS_OFF);
     }
 }
@@ -193,11 +194,16 @@ enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
                                    const struct gyre_ring_options *options,
                                    struct gyre_error              *error)
 {
-    enum gyre_status status;
+    struct sync_place place = {.name = name,
+                               .group = options->owner_group,
+                               .sddl = options->sddl,
+                               .mode = options->mode,
+                               .is_global = options->scope == GYRE_SCOPE_GLOBAL};
+    enum gyre_status  status;
 
     if ((options->flags & GYRE_KEEP) != 0 && !sync_site_can_keep())
         return gyre__blame(error, GYRE_UNSUPPORTED, "flags");
-    status = sync_site_open(name, SYNC_SITE_CREATE, &ring->site, error);
+    status = sync_site_open_at(&place, SYNC_SITE_CREATE, &ring->site, error);
     if (status != GYRE_OK)
         return status;
     status = sync_site_lock(ring->site, error);
@@ -240,11 +246,12 @@ static enum gyre_status join_locked(struct gyre_ring *ring, struct gyre_error *e
     return status;
 }
 
-enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name, struct gyre_error *error)
+enum gyre_status gyre__ring_join(struct gyre_ring *ring, const struct sync_place *place,
+                                 struct gyre_error *error)
 {
     enum gyre_status status;
 
-    status = sync_site_open(name, SYNC_SITE_JOIN, &ring->site, error);
+    status = sync_site_open_at(place, SYNC_SITE_JOIN, &ring->site, error);
     if (status != GYRE_OK)
         return status;
     status = sync_site_lock(ring->site, error);
@@ -262,12 +269,12 @@ enum gyre_status gyre__ring_join(struct gyre_ring *ring, const char *name, struc
     return status;
 }
 
-static enum gyre_status look_once(struct gyre_ring *ring, const char *name, bool with_ctrl,
-                                  struct gyre_error *error)
+static enum gyre_status look_once(struct gyre_ring *ring, const struct sync_place *place,
+                                  bool with_ctrl, struct gyre_error *error)
 {
     enum gyre_status status;
 
-    status = sync_site_open(name, SYNC_SITE_LOOK, &ring->site, error);
+    status = sync_site_open_at(place, SYNC_SITE_LOOK, &ring->site, error);
     if (status != GYRE_OK)
         return status;
     status = sync_map_open(ring->site, SYNC_DATA, false, &ring->data, error);
@@ -294,14 +301,14 @@ static enum gyre_status look_once(struct gyre_ring *ring, const char *name, bool
  * Nobody is held off while we look, so the two objects may be of two rings of one name, the first
  * removed when we came to the second.  Then we look again.
  */
-enum gyre_status gyre__ring_look(struct gyre_ring *ring, const char *name, bool with_ctrl,
-                                 struct gyre_error *error)
+enum gyre_status gyre__ring_look(struct gyre_ring *ring, const struct sync_place *place,
+                                 bool with_ctrl, struct gyre_error *error)
 {
-    enum gyre_status status = look_once(ring, name, with_ctrl, error);
+    enum gyre_status status = look_once(ring, place, with_ctrl, error);
 
     for (uint32_t i = 1; i < LOOK_TRIES && status == GYRE_BAD_LAYOUT && with_ctrl; i++) {
         memset(error, 0, sizeof(*error));
-        status = look_once(ring, name, with_ctrl, error);
+        status = look_once(ring, place, with_ctrl, error);
     }
     return status;
 }

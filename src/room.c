@@ -59,6 +59,7 @@ static bool has_consumers(struct gyre_producer *producer, uint32_t wanted, uint6
 {
     *need_pos = producer->fast.claim_pos + 1;
     producer->slowest_idx = GYRE_NO_INDEX;
+    producer->slowest_group = GYRE_NO_INDEX;
     return gyre__has_consumers(producer, wanted);
 }
 
@@ -97,6 +98,18 @@ static bool spin_met(struct gyre_producer *producer, const struct producer_wait 
     return false;
 }
 
+/* Who is watched: whoever holds us back, unless it is dead already and waits for an heir. */
+static uint32_t slowest_role(const struct gyre_producer *producer)
+{
+    uint32_t idx = producer->slowest_idx;
+
+    if (idx == GYRE_NO_INDEX ||
+        gyre__seat_state(gyre_load_acquire_64(&producer->ring.seats[idx].control)) != /* E10 */
+            GYRE_SEAT_ACTIVE)
+        return SYNC_ROLE_NONE;
+    return SYNC_ROLE_SEAT(idx);
+}
+
 /* One sleep of the producer. */
 static bool block_once(struct gyre_producer *producer, const struct producer_wait *wait,
                        struct slices *slices, uint64_t deadline_ns)
@@ -112,11 +125,9 @@ static bool block_once(struct gyre_producer *producer, const struct producer_wai
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
     if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
-        uint32_t idx = producer->slowest_idx;
-        uint32_t peer = idx == GYRE_NO_INDEX ? SYNC_ROLE_NONE : SYNC_ROLE_SEAT(idx);
-        woken = sync_bell_wait(&ring->room_bell, ring->site, peer, until);
-        if (woken == SYNC_PEER_GONE)
-            (void)gyre__evict_if_dead(ring, idx);
+        woken = sync_bell_wait(&ring->room_bell, ring->site, slowest_role(producer), until);
+        if (woken != SYNC_RUNG)
+            (void)gyre__recover_slowest(producer);
     }
     slices->is_said = woken == SYNC_TIMED_OUT && !sync_barrier_exists();
     if (!slices->is_said)

@@ -17,12 +17,21 @@ static void set_cursor(struct gyre_consumer *consumer, const struct gyre_mark *m
     fast->peek_seq = mark->seq;
     fast->held_pos = mark->pos;
     fast->held_seq = mark->seq;
+    if (consumer->member.is_founding)
+        gyre_store_relaxed_64(&consumer->member.group->next[GYRE_NEXT_TAG],
+                              mark->seq << GYRE_GROUP_TAG_BITS | GYRE_GROUP_NOBODY);
     gyre_store_release_64(fast->released_pos, mark->pos); /* E2 E5 E6 */
 }
 
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 {
     return gyre__pos_after(gyre_load_relaxed_64(consumer->fast.horizon_pos), pos); /* E7 */
+}
+
+bool gyre__is_overrun(const struct gyre_consumer *consumer)
+{
+    return consumer->member.group == NULL &&
+           gyre__is_overwritten(consumer, consumer->fast.held_pos);
 }
 
 /*
@@ -32,7 +41,9 @@ bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
 {
     set_cursor(consumer, mark);
-    if (consumer->seat != NULL) {
+    if (consumer->member.is_founding) {
+        gyre__group_activate(consumer);
+    } else if (consumer->seat != NULL) {
         uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
         (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E5 */
     }
@@ -58,12 +69,50 @@ static bool find_landmark(const struct gyre_ring *ring, enum gyre_start start, u
     return gyre__mark_oldest(ring, mark);
 }
 
+/*
+ * The number of the next message to be published, as it was at some moment.  Statuses as those of
+ * gyre__seat_go_to.
+ */
+static enum gyre_status find_newest(const struct gyre_consumer *consumer, uint64_t *seq)
+{
+    uint64_t         walk_size = 0;
+    enum gyre_status status = GYRE_CORRUPT;
+
+    for (uint32_t i = 0; i < START_TRIES; i++) {
+        struct gyre_mark mark;
+        uint64_t         begin;
+        bool             is_good;
+        if (!find_landmark(&consumer->ring, GYRE_START_NEWEST, 0, &mark))
+            continue;
+        begin = mark.pos;
+        is_good = gyre__mark_walk(&consumer->ring, &mark, UINT64_MAX);
+        *seq = mark.seq;
+        gyre_fence_acquire();                       /* E7 */
+        if (!gyre__is_overwritten(consumer, begin)) /* E7 */
+            return is_good ? GYRE_OK : GYRE_CORRUPT;
+        status = GYRE_TIMEOUT;
+        walk_size += mark.pos - begin;
+        if (walk_size > GYRE_WALK_LAPS * consumer->ring.geometry.capacity)
+            break;
+    }
+    return status;
+}
+
+/*
+ * The newest message is chosen before the seat is stored: whatever a producer publishes that has
+ * seen the seat (gyre_producer_wait_consumers) is received.
+ */
 enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
                                   uint64_t seq)
 {
     uint64_t         walk_size = 0;
     enum gyre_status status = GYRE_CORRUPT;
 
+    if (start == GYRE_START_NEWEST) {
+        if (find_newest(consumer, &seq) == GYRE_CORRUPT)
+            return GYRE_CORRUPT;
+        start = GYRE_START_SEQ;
+    }
     for (uint32_t i = 0; i < START_TRIES; i++) {
         struct gyre_mark mark;
         bool             is_good;
@@ -77,8 +126,7 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
             return GYRE_OK;
         if (start == GYRE_START_SEQ && seq < mark.seq)
             return GYRE_OK; /* gone already: the oldest, and a gap to be told */
-        is_good =
-            gyre__mark_walk(&consumer->ring, &mark, start == GYRE_START_SEQ ? seq : UINT64_MAX);
+        is_good = gyre__mark_walk(&consumer->ring, &mark, seq);
         gyre_fence_acquire();                                               /* E7 */
         horizon = gyre_load_relaxed_64(&consumer->ring.front->horizon_pos); /* E5 E7 */
         if (gyre__pos_after(horizon, consumer->fast.held_pos)) {
@@ -107,6 +155,24 @@ void gyre__seat_hide(struct gyre_consumer *consumer)
     consumer->fast.mask = 0;
 }
 
+/*
+ * With the lease of a dead consumer's seat.  What a member had claimed is another member's to work
+ * on: then the seat stays.
+ */
+static bool may_be_taken(struct gyre_ring *ring, uint32_t seat_idx)
+{
+    struct gyre_shared_seat *seat = &ring->seats[seat_idx];
+    uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+
+    if (gyre__seat_group(ring, seat) != NULL)
+        gyre__seat_bequeath(ring, seat_idx, control);
+    control = gyre_load_acquire_64(&seat->control); /* E10 */
+    if (gyre__seat_state(control) != GYRE_SEAT_ORPHANED)
+        return true;
+    sync_lease_drop(ring->site, SYNC_ROLE_SEAT(seat_idx));
+    return false;
+}
+
 /* Free seats first, then those whose holders died. */
 static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_error *error)
 {
@@ -127,6 +193,8 @@ static enum gyre_status take_seat(struct gyre_consumer *consumer, struct gyre_er
                 continue;
             if (status != GYRE_OK)
                 return status;
+            if (!is_free && !may_be_taken(ring, i))
+                continue;
             consumer->seat = seat;
             consumer->seat_idx = i;
             control = gyre_load_acquire_64(&seat->control) >> GYRE_SEAT_GENERATION_SHIFT; /* E10 */
@@ -148,10 +216,36 @@ static void clear_seat(struct gyre_consumer *consumer)
     gyre_store_relaxed_32(&seat->is_registered, sync_barrier_register());
     gyre_store_relaxed_32(&seat->needs_fence, 0);
     gyre_store_relaxed_32(&seat->is_pollable, 0);
+    gyre_store_relaxed_32(&seat->group, 0);
+    gyre_store_relaxed_32(&seat->wakes_by_bell, 0);
+    gyre_store_relaxed_64(&seat->claim, GYRE_CLAIM_NONE);
+    for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++) { /* of groups that an earlier holder was in */
+        struct gyre_shared_group *group = &consumer->ring.groups[i];
+        uint64_t                  bit = gyre__seat_bit(consumer->seat_idx);
+        uint32_t                  word = consumer->seat_idx / 64;
+        if ((gyre_load_relaxed_64(&group->members[word]) & bit) != 0)
+            gyre_and_64(&group->members[word], ~bit); /* E10 */
+        if ((gyre_load_relaxed_64(&group->asleep[word]) & bit) != 0)
+            gyre_and_64(&group->asleep[word], ~bit); /* E16 */
+    }
     gyre_store_relaxed_32(&seat->pid, sync_host_process_id());
     gyre_store_relaxed_64(&seat->lost_count, 0);
     gyre_store_relaxed_64(&seat->sleep_count, 0);
     gyre_store_relaxed_64(&seat->missed_count, 0);
+}
+
+enum gyre_status gyre__seat_check_start(struct gyre_consumer               *consumer,
+                                        const struct gyre_consumer_options *options,
+                                        struct gyre_error                  *error)
+{
+    uint64_t seq = consumer->fast.peek_seq;
+
+    if (options->start != GYRE_START_SEQ || options->start_seq == seq)
+        return GYRE_OK;
+    if (options->start_seq > seq)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
+    consumer->gap_pending = seq - options->start_seq;
+    return GYRE_OK;
 }
 
 enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
@@ -164,8 +258,8 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
 
     gyre__seat_show(consumer);
     fast->align_mask = ring->geometry.frame_align - 1;
-    fast->is_lossy = consumer->kind != GYRE_RELIABLE;
-    fast->horizon_pos = fast->is_lossy ? &ring->front->horizon_pos : &ring->front->granted_pos;
+    fast->horizon_pos =
+        consumer->kind == GYRE_RELIABLE ? &ring->front->granted_pos : &ring->front->horizon_pos;
     fast->room_pos = &ring->front->room_pos;
     fast->released_pos = &consumer->own_released_pos;
     if (consumer->kind != GYRE_TAP) {
@@ -181,16 +275,21 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     } else {
         fast->room_pos = &consumer->own_header; /* zero: a tap frees nobody's room */
     }
+    if (options->group != NULL) {
+        status = gyre__group_join(consumer, options, error);
+        if (status == GYRE_OK)
+            gyre__ring_room(ring); /* as below */
+        return status;
+    }
     /* Who is overtaken and lossy has a place to tell the gap from. */
     status = gyre__seat_go_to(consumer, options->start, options->start_seq);
-    if (status == GYRE_CORRUPT || (status != GYRE_OK && !fast->is_lossy))
+    if (status == GYRE_CORRUPT || (status != GYRE_OK && consumer->kind == GYRE_RELIABLE))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
-    if (options->start == GYRE_START_SEQ && fast->peek_seq != options->start_seq) {
-        if (options->start_seq > fast->peek_seq)
-            return gyre__blame(error, GYRE_BAD_ARGUMENT, "start_seq"); /* not published yet */
-        consumer->gap_pending = fast->peek_seq - options->start_seq;
+    status = gyre__seat_check_start(consumer, options, error);
+    if (status != GYRE_OK)
+        return status;
+    if (consumer->gap_pending != 0)
         gyre__seat_hide(consumer); /* gyre_wait tells the gap before gyre_peek shows a message */
-    }
     consumer->burst_pos = fast->peek_pos;
     if (consumer->seat != NULL)
         gyre__ring_room(ring); /* the producer may wait for consumers */
@@ -202,6 +301,11 @@ void gyre__seat_leave(struct gyre_consumer *consumer)
     struct gyre_shared_seat *seat = consumer->seat;
     uint64_t                 freed = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
 
+    if (consumer->member.group != NULL) {
+        gyre__group_leave(consumer);
+        gyre__ring_room(&consumer->ring); /* the producer may wait for what we held */
+        return;
+    }
     gyre_store_release_64(&seat->control, freed); /* E10 */
     gyre__say_awake(consumer);
     sync_lease_drop(consumer->ring.site, SYNC_ROLE_SEAT(consumer->seat_idx));

@@ -70,21 +70,34 @@ static void ring_if_blocked(struct gyre_consumer *consumer)
         gyre__ring_room(&consumer->ring);
 }
 
+/* A consumer's bit in the sleepers word: its seat's, or its group's. */
+static uint64_t own_bit(const struct gyre_consumer *consumer)
+{
+    return consumer->member.group != NULL ? gyre__group_bit(consumer->member.group_idx)
+                                          : gyre__sleeper_bit(consumer->seat_idx);
+}
+
 /*
  * Without a barrier each saying is a race anew, won all but always; so a longer slice goes on with
  * what was said before the first, which the producer has had all that time to see.
  */
 void gyre__say_asleep(struct gyre_consumer *consumer)
 {
-    uint64_t *mask = &consumer->ring.sleepers->mask;
-    uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
+    struct gyre_member *member = &consumer->member;
+    uint64_t           *mask = &consumer->ring.sleepers->mask;
+    uint64_t            bit = own_bit(consumer);
 
     if (consumer->is_slicing && (gyre_load_relaxed_64(mask) & bit) != 0) /* E3 */
         return;
     consumer->is_slicing = false;
     consumer->slice_idx = 0;
     sync_bell_clear(&consumer->bell);
-    gyre_or_64(mask, bit); /* E3 */
+    if (member->group != NULL) {
+        gyre_store_relaxed_32(&consumer->seat->wakes_by_bell, !member->is_at_gate);
+        gyre_or_64(&member->group->asleep[consumer->seat_idx / 64], /* E16 */
+                   gyre__seat_bit(consumer->seat_idx));
+    }
+    gyre_or_64(mask, bit); /* E3 E16 */
     ring_if_blocked(consumer);
 }
 
@@ -108,12 +121,16 @@ void gyre__end_slices(struct gyre_consumer *consumer)
  */
 void gyre__say_awake(struct gyre_consumer *consumer)
 {
-    uint64_t *mask = &consumer->ring.sleepers->mask;
-    uint64_t  bit = gyre__sleeper_bit(consumer->seat_idx);
+    struct gyre_member *member = &consumer->member;
+    uint64_t           *mask = &consumer->ring.sleepers->mask;
+    uint64_t            bit = own_bit(consumer);
 
     consumer->is_slicing = false;
-    if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
-        (gyre_load_relaxed_64(mask) & bit) != 0)
+    if (member->group != NULL) /* the group's bit stays: others may sleep */
+        gyre_and_64(&member->group->asleep[consumer->seat_idx / 64], /* E16 */
+                    ~gyre__seat_bit(consumer->seat_idx));
+    else if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
+             (gyre_load_relaxed_64(mask) & bit) != 0)
         gyre_and_64(mask, ~bit); /* E3 */
 }
 
@@ -134,9 +151,11 @@ uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_do
         return gyre__slice_ns(consumer->slice_idx++);
     if (is_barrier_done && gyre_load_acquire_32(&ring->front->is_registered) != 0) /* E11 */
         return GYRE_LONG_SLICE_NS;
-    gyre_store_release_32(&consumer->seat->needs_fence, 1); /* E12 */
-    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
-    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0) /* E12 */
+    gyre_store_release_32(&consumer->seat->needs_fence, 1);   /* E12 */
+    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);   /* E3 */
+    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0 && /* E12 */
+        (consumer->member.group == NULL || /* behind the end it waits for members, who fence not */
+         gyre_load_acquire_32(&ring->front->state) != GYRE_RING_CLOSED)) /* E17 */
         return GYRE_LONG_SLICE_NS;
     return GYRE_SHORT_SLICE_NS;
 }
@@ -146,6 +165,8 @@ static bool is_at_end(const struct gyre_consumer *consumer)
 {
     const struct gyre_shared_front *front = consumer->ring.front;
 
+    if (consumer->member.group != NULL)
+        return gyre__member_is_at_end(consumer);
     return gyre_load_acquire_32(&front->state) == GYRE_RING_CLOSED && /* E9 */
            gyre_load_relaxed_64(&front->final_pos) == consumer->fast.peek_pos;
 }
@@ -157,12 +178,22 @@ bool gyre__must_look(const struct gyre_consumer *consumer)
            gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */
            is_at_end(consumer) ||
            /* A lap behind, the next header may be a payload's zero. */
-           gyre__is_overwritten(consumer, consumer->fast.held_pos);
+           gyre__is_overrun(consumer);
 }
 
 void gyre__count_sleep(struct gyre_consumer *consumer)
 {
     add_one(&consumer->seat->sleep_count);
+}
+
+static enum sync_wake wait_for_ring(struct gyre_consumer *consumer, uint32_t peer, uint64_t until)
+{
+    struct gyre_member *member = &consumer->member;
+    struct sync_site   *site = consumer->ring.site;
+
+    if (member->group != NULL && member->is_at_gate)
+        return sync_gate_wait(&member->gate, &consumer->bell, site, peer, until);
+    return sync_bell_wait(&consumer->bell, site, peer, until);
 }
 
 /* True if the producer has seen that we sleep, and rings. */
@@ -172,15 +203,29 @@ static bool is_being_rung(struct gyre_consumer *consumer)
 
     gyre__let_settle();
     mask = gyre_load_relaxed_64(&consumer->ring.sleepers->mask); /* E3 */
-    return (mask & gyre__sleeper_bit(consumer->seat_idx)) == 0 &&
-           sync_bell_wait(&consumer->bell, consumer->ring.site, SYNC_ROLE_NONE,
-                          sync_clock_now_ns() + RING_GRACE_NS) == SYNC_RUNG;
+    return ((mask & own_bit(consumer)) == 0 || consumer->member.group != NULL) &&
+           wait_for_ring(consumer, SYNC_ROLE_NONE, sync_clock_now_ns() + RING_GRACE_NS) ==
+               SYNC_RUNG;
 }
 
-/* A message that comes in the very moment in which the slice ends is not a missed one. */
+/* Where the message lies that would end a sleep: for a member, one that nobody has claimed. */
+static uint64_t awaited_pos(const struct gyre_consumer *consumer)
+{
+    const struct gyre_shared_group *group = consumer->member.group;
+
+    return group == NULL ? consumer->fast.peek_pos
+                         : gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
+}
+
+/*
+ * A message that comes in the very moment in which the slice ends is not a missed one; nor is one
+ * that another member is woken for.
+ */
 void gyre__count_missed(struct gyre_consumer *consumer)
 {
-    if (gyre__is_ready(consumer) && !is_being_rung(consumer))
+    uint64_t pos = awaited_pos(consumer);
+
+    if (gyre__is_ready(consumer) && !is_being_rung(consumer) && awaited_pos(consumer) == pos)
         add_one(&consumer->seat->missed_count);
 }
 
@@ -208,7 +253,7 @@ static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
     if (!gyre__must_look(consumer)) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         gyre__count_sleep(consumer);
-        woken = sync_bell_wait(&consumer->bell, consumer->ring.site, peer, until);
+        woken = wait_for_ring(consumer, peer, until);
         if (woken == SYNC_TIMED_OUT)
             gyre__count_missed(consumer);
     }
@@ -247,8 +292,11 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 
     do {
         for (uint32_t look = 0; look < 32; look++) {
-            if (gyre__is_ready(consumer))
-                return gyre__consumer_poll(consumer);
+            if (gyre__is_ready(consumer)) {
+                enum gyre_status status = gyre__consumer_poll(consumer);
+                if (status != GYRE_TIMEOUT) /* another member was quicker */
+                    return status;
+            }
             for (uint32_t i = 0; i < pauses; i++)
                 gyre_pause();
             if (pauses < GYRE_PAUSES_MAX)
@@ -273,6 +321,9 @@ static void stay_behind(struct gyre_consumer *consumer)
     uint64_t burst_size = consumer->fast.peek_pos - consumer->burst_pos;
     uint64_t limit_size = gyre__sooner(consumer->ring.geometry.capacity / 8, BURST_SIZE_MAX);
     uint64_t pauses = gyre__sooner(burst_size, limit_size) / BURST_SIZE_PER_PAUSE;
+
+    if (consumer->member.group != NULL)
+        return; /* what it reads is not in one piece */
 
     consumer->burst_pos = consumer->fast.peek_pos;
     for (uint64_t i = 0; i < pauses; i++)
@@ -308,6 +359,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
     uint64_t         now;
 
     consumer->slice_idx = 0;
+    consumer->member.is_at_gate = true;
     if (consumer->wait == GYRE_WAIT_SPIN)
         spin_ns = GYRE_PEER_CHECK_NS;
     if (consumer->wait == GYRE_WAIT_SPIN_THEN_SLEEP && status == GYRE_TIMEOUT && deadline_ns != 0)
@@ -336,64 +388,8 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
 void gyre_consumer_interrupt(struct gyre_consumer *consumer)
 {
     (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
-    if (consumer->bell.word != NULL)
+    if (consumer->member.gate.word != NULL)
+        sync_gate_ring_bell(&consumer->member.gate, &consumer->bell);
+    else if (consumer->bell.word != NULL)
         sync_bell_ring(&consumer->bell);
-}
-
-enum gyre_status gyre__make_pollable(struct gyre_consumer *consumer, struct gyre_error *error)
-{
-    enum gyre_status status;
-
-    if (consumer->ring.is_forked)
-        return gyre__blame(error, GYRE_FORKED, "consumer");
-    if (consumer->seat == NULL)
-        return gyre__blame(error, GYRE_UNSUPPORTED, "kind"); /* nobody rings for a tap */
-    status = sync_bell_make_pollable(consumer->ring.site, SYNC_BELL_SEAT(consumer->seat_idx), true,
-                                     &consumer->bell, error);
-    if (status == GYRE_OK)
-        gyre_store_release_32(&consumer->seat->is_pollable, 1); /* E3 */
-    return status;
-}
-
-enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, intptr_t *handle,
-                                      struct gyre_error *error)
-{
-    struct gyre_error ignored;
-    enum gyre_status  status;
-
-    if (error == NULL)
-        error = &ignored;
-    *error = (struct gyre_error){GYRE_OK, 0, NULL, NULL};
-    if (handle == NULL)
-        return gyre__blame(error, GYRE_BAD_ARGUMENT, "handle");
-    status = gyre__make_pollable(consumer, error);
-    if (status == GYRE_OK)
-        *handle = sync_bell_handle(&consumer->bell);
-    return status;
-}
-
-enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rearm_ns)
-{
-    enum gyre_status status = gyre__consumer_poll(consumer);
-    uint64_t         limit;
-
-    if (status == GYRE_TIMEOUT && consumer->seat == NULL) {
-        *rearm_ns = sync_clock_now_ns() + gyre__tap_limit_ns(consumer);
-        return status;
-    }
-    while (status == GYRE_TIMEOUT) {
-        gyre__say_asleep(consumer);
-        limit = gyre__sleep_limit_ns(consumer, gyre__barrier());
-        if (!gyre__must_look(consumer)) {
-            consumer->is_slicing = !sync_barrier_exists();
-            *rearm_ns = sync_barrier_exists() && limit == GYRE_LONG_SLICE_NS
-                            ? GYRE_FOREVER
-                            : sync_clock_now_ns() + limit;
-            return GYRE_TIMEOUT;
-        }
-        gyre__say_awake(consumer);
-        status = gyre__consumer_poll(consumer);
-    }
-    consumer->slice_idx = 0;
-    return status;
 }

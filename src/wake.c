@@ -61,14 +61,11 @@ static bool open_bell(struct gyre_producer *producer, uint32_t idx, uint64_t con
 }
 
 /* False: no handle is left for the bell, and its owner may still sleep. */
-static bool ring_seat(struct gyre_producer *producer, uint32_t idx)
+static bool ring_bell(struct gyre_producer *producer, uint32_t idx, uint64_t control)
 {
     const struct gyre_seat_bell *known = &producer->bells[idx];
-    uint64_t control = gyre_load_acquire_64(&producer->ring.seats[idx].control); /* E10 */
-    bool     is_open;
+    bool                         is_open;
 
-    if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE)
-        return true;
     if (known->control == control && known->retry_ns != 0 && sync_clock_now_ns() < known->retry_ns)
         return false; /* rung already, as far as that goes */
     is_open = open_bell(producer, idx, control);
@@ -77,8 +74,99 @@ static bool ring_seat(struct gyre_producer *producer, uint32_t idx)
     return is_open;
 }
 
+/* As above. */
+static bool ring_seat(struct gyre_producer *producer, uint32_t idx)
+{
+    uint64_t control = gyre_load_acquire_64(&producer->ring.seats[idx].control); /* E10 */
+
+    if (gyre__seat_state(control) != GYRE_SEAT_ACTIVE ||
+        gyre_load_relaxed_32(&producer->ring.seats[idx].group) != 0) /* its group's business */
+        return true;
+    return ring_bell(producer, idx, control);
+}
+
+/* Who of a group sleeps, and how many of them at its gate. */
+struct sleepers {
+    uint64_t asleep[GYRE_BITMAP_WORDS];
+    uint32_t at_bells;
+    uint32_t at_gate;
+};
+
+static void count_sleepers(const struct gyre_ring *ring, uint32_t group_idx,
+                           struct sleepers *sleepers)
+{
+    sleepers->at_bells = 0;
+    sleepers->at_gate = 0;
+    for (uint32_t i = 0; i < GYRE_BITMAP_WORDS; i++)
+        sleepers->asleep[i] = gyre_load_acquire_64(&ring->groups[group_idx].asleep[i]); /* E16 */
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        if ((sleepers->asleep[i / 64] & gyre__seat_bit(i)) == 0)
+            continue;
+        if (gyre_load_relaxed_32(&ring->seats[i].wakes_by_bell) != 0)
+            sleepers->at_bells++;
+        else
+            sleepers->at_gate++;
+    }
+}
+
+/* Rings the bells of up to `count` members; each is taken off the list of sleepers for that. */
+static uint32_t ring_members(struct gyre_producer *producer, uint32_t group_idx,
+                             struct sleepers *sleepers, uint32_t count)
+{
+    struct gyre_ring *ring = &producer->ring;
+    uint32_t          rung = 0;
+
+    for (uint32_t i = 0; i < ring->geometry.seat_count && rung < count; i++) {
+        struct gyre_shared_seat *seat = &ring->seats[i];
+        uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+        if ((sleepers->asleep[i / 64] & gyre__seat_bit(i)) == 0 ||
+            gyre_load_relaxed_32(&seat->wakes_by_bell) == 0)
+            continue;
+        gyre_and_64(&ring->groups[group_idx].asleep[i / 64], ~gyre__seat_bit(i)); /* E16 */
+        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE && !ring_bell(producer, i, control)) {
+            gyre_or_64(&ring->groups[group_idx].asleep[i / 64], gyre__seat_bit(i)); /* E16 */
+            continue; /* no handle is left for it: the next message tries again */
+        }
+        sleepers->at_bells--;
+        rung += gyre__seat_state(control) == GYRE_SEAT_ACTIVE;
+    }
+    return rung;
+}
+
+/*
+ * `count` messages wake at most as many members.  Permits that nobody has taken yet wake somebody
+ * already; they are counted after the sleepers, so that none is missed who took one in between.
+ */
+void gyre__wake_group(struct gyre_producer *producer, uint32_t group_idx, uint32_t count)
+{
+    struct gyre_ring         *ring = &producer->ring;
+    struct gyre_shared_group *group = &ring->groups[group_idx];
+    struct sync_gate         *gate = &producer->gates[group_idx];
+    struct gyre_error         ignored = {GYRE_OK, 0, NULL, NULL};
+    struct sleepers           sleepers;
+    uint32_t                  permits, wanted;
+
+    count_sleepers(ring, group_idx, &sleepers);
+    if (sleepers.at_bells != 0)
+        count -= ring_members(producer, group_idx, &sleepers, count);
+    if (sleepers.at_gate != 0 &&
+        (gate->word != NULL ||
+         sync_gate_open(ring->site, group_idx, &group->permits, gate, &ignored) == GYRE_OK)) {
+        permits = sync_gate_permits(gate); /* E16 */
+        wanted = sleepers.at_gate > permits ? sleepers.at_gate - permits : 0;
+        if (wanted > count)
+            wanted = count;
+        if (wanted != 0)
+            sync_gate_post(gate, wanted);
+        sleepers.at_gate -=
+            permits + wanted < sleepers.at_gate ? permits + wanted : sleepers.at_gate;
+    }
+    if (sleepers.at_gate + sleepers.at_bells != 0)                     /* for the next message */
+        gyre_or_64(&ring->sleepers->mask, gyre__group_bit(group_idx)); /* E16 */
+}
+
 /* Who cannot be rung stays a sleeper: the next publish tries again. */
-static void ring_all(struct gyre_producer *producer, uint64_t mask)
+static void ring_all(struct gyre_producer *producer, uint64_t mask, uint32_t count)
 {
     struct gyre_ring *ring = &producer->ring;
     uint64_t          missed = 0;
@@ -86,6 +174,9 @@ static void ring_all(struct gyre_producer *producer, uint64_t mask)
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
         if ((mask & gyre__sleeper_bit(i)) != 0 && !ring_seat(producer, i))
             missed |= gyre__sleeper_bit(i);
+    for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++)
+        if ((mask & gyre__group_bit(i)) != 0)
+            gyre__wake_group(producer, i, count);
     if (missed != 0)
         gyre_or_64(&ring->sleepers->mask, missed); /* E3 */
 }
@@ -104,14 +195,16 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
         return;
     /* In one step: consumers that change the word without end must not hold us in a loop. */
     gyre_and_64(&ring->sleepers->mask, ~mask | GYRE_SLEEPERS_FENCE); /* E3 */
-    ring_all(producer, mask);
+    /* The messages that are being published, of which the first header has its number. */
+    ring_all(producer, mask,
+             (uint32_t)producer->fast.seq - (uint32_t)(producer->fast.first_header >> 32));
 }
 
 void gyre__wake_all(struct gyre_producer *producer)
 {
     gyre_fence_full();                                                /* E12 */
     gyre_and_64(&producer->ring.sleepers->mask, GYRE_SLEEPERS_FENCE); /* E3 */
-    ring_all(producer, ~GYRE_SLEEPERS_FENCE);
+    ring_all(producer, ~GYRE_SLEEPERS_FENCE, GYRE_SEAT_LIMIT);
 }
 
 static bool needs_fence(const struct gyre_ring *ring)

@@ -14,6 +14,7 @@
 #define GYRE_SYNC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <gyre/status.h>
@@ -26,9 +27,9 @@ enum gyre_status sync_fail(struct gyre_error *error, enum gyre_status status, in
  * site: the named place where the objects of one ring live.
  *
  * Linux: NAME.data, NAME.ctrl and NAME.lock in $GYRE_DIR or else /dev/shm/gyre-UID, a directory of
- * mode 0700.  Windows: Local\Gyre.NAME (DATA), Local\Gyre.NAME!init (the site's lock) and, once the
- * site is identified, Local\Gyre.ID!ctrl and its like, where ID is 32 hexadecimal digits that
- * nobody can guess.
+ * mode 0700, or 0711 once others may read a ring there.  Windows: Local\Gyre.NAME (DATA),
+ * Local\Gyre.NAME!init (the site's lock) and, once the site is identified, Local\Gyre.ID!ctrl and
+ * its like, where ID is 32 hexadecimal digits that nobody can guess.
  */
 struct sync_site;
 
@@ -38,9 +39,30 @@ enum sync_site_mode {
     SYNC_SITE_LOOK    /* as JOIN, with read rights only: no lock, no attach, no lease */
 };
 
-/* DENIED, NOT_FOUND, NO_MEMORY, SYSTEM.  `name` has been checked. */
-enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode, struct sync_site **site,
-                                struct gyre_error *error);
+/*
+ * Which site, and who may use the objects that are made there.  The strings are read by the call
+ * that takes the place and not kept.  All but the name may be zero: this user alone.
+ */
+struct sync_place {
+    const char *name;      /* has been checked */
+    const char *owner;     /* whose site, if not ours: Linux: a user; Windows: a SID */
+    const char *group;     /* Linux: the group of new objects */
+    const char *sddl;      /* Windows: the rights to new objects */
+    uint32_t    mode;      /* Linux: 04: may read DATA; 020: may lock and write CTRL */
+    bool        is_global; /* Windows: Global\ instead of Local\ */
+};
+
+/* DENIED, NOT_FOUND, NO_MEMORY, BAD_ARGUMENT and UNSUPPORTED with error->field, SYSTEM. */
+enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_site_mode mode,
+                                   struct sync_site **site, struct gyre_error *error);
+
+static inline enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode,
+                                              struct sync_site **site, struct gyre_error *error)
+{
+    struct sync_place place = {name, NULL, NULL, NULL, 0, false};
+
+    return sync_site_open_at(&place, mode, site, error);
+}
 
 /* Frees the site and all it holds: lock, attachment, leases.  Removes nothing.  NULL is allowed. */
 void sync_site_close(struct sync_site *site);
@@ -52,6 +74,12 @@ void sync_site_close(struct sync_site *site);
  */
 enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error);
 void             sync_site_unlock(struct sync_site *site);
+
+/*
+ * The same for one who is attached, whether or not the ring still has its name.  BUSY: `is_waiting`
+ * is false, and somebody else has it.
+ */
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error);
 
 /* Tells the ring's identity, from which Windows makes the names of all objects but DATA. */
 enum gyre_status sync_site_identify(struct sync_site *site, const uint64_t ring_id[2],
@@ -100,8 +128,16 @@ enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), v
  * no reason) or TIMEOUT, and sleeps at most `deadline_ns`.
  */
 struct sync_birth;
-enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
-                                 struct gyre_error *error);
+enum gyre_status sync_birth_open_at(const struct sync_place *place, struct sync_birth **birth,
+                                    struct gyre_error *error);
+
+static inline enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
+                                               struct gyre_error *error)
+{
+    struct sync_place place = {name, NULL, NULL, NULL, 0, false};
+
+    return sync_birth_open_at(&place, birth, error);
+}
 enum gyre_status sync_birth_wait(struct sync_birth *birth, uint64_t deadline_ns);
 void             sync_birth_close(struct sync_birth *birth);
 
@@ -214,6 +250,36 @@ intptr_t         sync_bell_handle(struct sync_bell *bell);
 enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t count,
                                    uint64_t deadline_ns);
 uint32_t       sync_bell_many_limit(void);
+
+/*
+ * gate: a counting wake-up for a group: each permit lets one waiter through, whoever it is.
+ */
+struct sync_gate {
+    uint32_t *word; /* in shared memory, zero at first; Linux counts there */
+    void     *os;   /* Windows: the semaphore */
+};
+#define SYNC_GATE_PERMITS_MAX 255u
+
+/* The site is identified.  `which` names the gate on Windows.  NO_MEMORY, DENIED, SYSTEM. */
+enum gyre_status sync_gate_open(struct sync_site *site, uint32_t which, uint32_t *word,
+                                struct sync_gate *gate, struct gyre_error *error);
+void             sync_gate_close(struct sync_gate *gate);
+
+/* Adds permits; more than SYNC_GATE_PERMITS_MAX are not kept.  One system call. */
+void sync_gate_post(struct sync_gate *gate, uint32_t count);
+
+/* How many permits nobody has taken yet. */
+uint32_t sync_gate_permits(struct sync_gate *gate);
+
+/*
+ * Sleeps until it has taken a permit, its own bell is rung, the deadline, or a death, as
+ * sync_bell_wait does.  SYNC_RUNG perhaps for no reason.
+ */
+enum sync_wake sync_gate_wait(struct sync_gate *gate, struct sync_bell *bell,
+                              struct sync_site *site, uint32_t peer_role, uint64_t deadline_ns);
+
+/* Rings the bell of one who may wait at a gate.  From signal handlers too. */
+void sync_gate_ring_bell(struct sync_gate *gate, struct sync_bell *bell);
 
 /*
  * barrier: makes every running thread of every registered process execute a full fence.

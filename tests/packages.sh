@@ -10,7 +10,7 @@ packages_of() {
     case $1 in
     tests) echo "$common g++ clang libclang-rt-14-dev llvm gcc-multilib pkg-config libcriterion-dev" \
         "libuv1-dev binutils spin strace procps" ;;
-    bench) echo "$common" ;;
+    bench) echo "$common g++ libboost-dev libqb-dev libzmq3-dev libnng-dev" ;;
     *)
         echo "packages.sh: unknown set '$1' (tests, bench)" >&2
         exit 2

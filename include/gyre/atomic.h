@@ -4,7 +4,8 @@
  * It is the only file that knows how an atomic access is made: the shipped body is Concurrency
  * Kit's ck_pr.h; with GYRE_ATOMIC_BUILTIN it is the compiler's __atomic builtins, for
  * ThreadSanitizer (which cannot see CK's assembly) and for 32-bit x86 (where CK has no plain 64-bit
- * load).  Which access needs which verb is argued in fast.h and nowhere else.
+ * load); with GYRE_ATOMIC_WEAVE it is the scheduler of tests/weave, which decides at each verb who
+ * runs next.  Which access needs which verb is argued in fast.h and nowhere else.
  *
  * "Relaxed" means a single access that is not torn and not optimised away, with no order; x86 gives
  * acquire and release to every plain load and store, so on it these verbs only hold the compiler
@@ -19,7 +20,101 @@
 #define GYRE_ATOMIC_BUILTIN 1
 #endif
 
-#ifdef GYRE_ATOMIC_BUILTIN
+/*
+ * gyre_compare_exchange_pair: two neighbouring words, aligned to 16 bytes, at once; nonzero if it
+ * replaced them.  A full fence.  Not there on 32-bit machines.
+ */
+#if defined(__x86_64__) || defined(__aarch64__)
+#define GYRE_HAS_PAIRS 1
+#endif
+
+#ifdef GYRE_ATOMIC_WEAVE
+
+/* Each is a step of the scheduler, which keeps the store buffers too.  `bits` is 32 or 64. */
+uint64_t gyre_weave_load(const void *word, unsigned bits, int is_acquire);
+void     gyre_weave_store(void *word, unsigned bits, uint64_t value, int is_release);
+uint64_t gyre_weave_exchange(void *word, unsigned bits, uint64_t value);
+uint64_t gyre_weave_compare_exchange(uint64_t *word, uint64_t expected, uint64_t desired);
+uint32_t gyre_weave_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired);
+int      gyre_weave_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2],
+                                          const uint64_t desired[2]);
+uint64_t gyre_weave_update(uint64_t *word, uint64_t kept, uint64_t added);
+void     gyre_weave_fence(int is_full);
+void     gyre_weave_pause(void);
+
+#define GYRE_ATOMIC_VERBS(bits)                                                                    \
+    static inline uint##bits##_t gyre_load_relaxed_##bits(const uint##bits##_t *word)              \
+    {                                                                                              \
+        return (uint##bits##_t)gyre_weave_load(word, bits, 0);                                     \
+    }                                                                                              \
+    static inline uint##bits##_t gyre_load_acquire_##bits(const uint##bits##_t *word)              \
+    {                                                                                              \
+        return (uint##bits##_t)gyre_weave_load(word, bits, 1);                                     \
+    }                                                                                              \
+    static inline void gyre_store_relaxed_##bits(uint##bits##_t *word, uint##bits##_t value)       \
+    {                                                                                              \
+        gyre_weave_store(word, bits, value, 0);                                                    \
+    }                                                                                              \
+    static inline void gyre_store_release_##bits(uint##bits##_t *word, uint##bits##_t value)       \
+    {                                                                                              \
+        gyre_weave_store(word, bits, value, 1);                                                    \
+    }                                                                                              \
+    static inline uint##bits##_t gyre_exchange_##bits(uint##bits##_t *word, uint##bits##_t value)  \
+    {                                                                                              \
+        return (uint##bits##_t)gyre_weave_exchange(word, bits, value);                             \
+    }
+
+GYRE_ATOMIC_VERBS(32)
+GYRE_ATOMIC_VERBS(64)
+#undef GYRE_ATOMIC_VERBS
+
+static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expected, uint64_t desired)
+{
+    return gyre_weave_compare_exchange(word, expected, desired);
+}
+
+static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired)
+{
+    return gyre_weave_compare_exchange_32(word, expected, desired);
+}
+
+static inline int
+gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2], const uint64_t desired[2])
+{
+    return gyre_weave_compare_exchange_pair(pair, expected, desired);
+}
+
+static inline void gyre_or_64(uint64_t *word, uint64_t bits)
+{
+    (void)gyre_weave_update(word, UINT64_MAX, bits);
+}
+
+static inline void gyre_and_64(uint64_t *word, uint64_t bits)
+{
+    (void)gyre_weave_update(word, bits, 0);
+}
+
+static inline void gyre_fence_acquire(void)
+{
+    gyre_weave_fence(0);
+}
+
+static inline void gyre_fence_release(void)
+{
+    gyre_weave_fence(0);
+}
+
+static inline void gyre_fence_full(void)
+{
+    gyre_weave_fence(1);
+}
+
+static inline void gyre_pause(void)
+{
+    gyre_weave_pause();
+}
+
+#elif defined(GYRE_ATOMIC_BUILTIN)
 
 /* Before each access; the fuzz targets let a hostile peer write there and then. */
 #ifdef GYRE_ATOMIC_HOOK
@@ -68,6 +163,13 @@ static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expecte
     return expected;
 }
 
+static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired)
+{
+    GYRE_ATOMIC_STEP(word);
+    __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return expected;
+}
+
 /* Sets or clears bits.  A full fence. */
 static inline void gyre_or_64(uint64_t *word, uint64_t bits)
 {
@@ -87,6 +189,26 @@ static inline void gyre_and_64(uint64_t *word, uint64_t bits)
 #if __has_feature(thread_sanitizer)
 #define GYRE_UNDER_TSAN 1
 #endif
+#endif
+
+#ifdef GYRE_HAS_PAIRS
+#if defined(__x86_64__)
+__attribute__((target("cx16")))
+#endif
+static inline int
+gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2], const uint64_t desired[2])
+{
+    __extension__ typedef unsigned __int128 both;
+    both                                    was = (both)expected[1] << 64 | expected[0];
+    both                                    next = (both)desired[1] << 64 | desired[0];
+    GYRE_ATOMIC_STEP(pair);
+#ifdef GYRE_UNDER_TSAN
+    return __atomic_compare_exchange_n((both *)(void *)pair, &was, next, 0, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+#else
+    return __sync_bool_compare_and_swap((both *)(void *)pair, was, next);
+#endif
+}
 #endif
 
 static inline void gyre_fence_acquire(void)
@@ -198,6 +320,15 @@ static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expecte
     return was;
 }
 
+static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired)
+{
+    uint32_t was;
+    gyre_fence_after_atomic();
+    (void)ck_pr_cas_32_value(word, expected, desired, &was);
+    gyre_fence_after_atomic();
+    return was;
+}
+
 /* Sets or clears bits.  A full fence. */
 static inline void gyre_or_64(uint64_t *word, uint64_t bits)
 {
@@ -210,6 +341,20 @@ static inline void gyre_and_64(uint64_t *word, uint64_t bits)
     ck_pr_and_64(word, bits);
     gyre_fence_after_atomic();
 }
+
+#ifdef GYRE_HAS_PAIRS
+static inline int gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2],
+                                             const uint64_t desired[2])
+{
+    uint64_t was[2] = {expected[0], expected[1]};
+    uint64_t next[2] = {desired[0], desired[1]};
+    int      is_done;
+    gyre_fence_after_atomic();
+    is_done = ck_pr_cas_64_2(pair, was, next);
+    gyre_fence_after_atomic();
+    return is_done;
+}
+#endif
 
 static inline void gyre_pause(void)
 {

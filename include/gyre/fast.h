@@ -38,6 +38,15 @@
  *                                          needs_fence                        that fences
  *  E13   interrupt: the flag (RMW); then   wait: the bell cleared; then the   no interrupt is slept
  *        the bell                          flag                               through
+ *  E14   claim: released_pos, then the     refresh: next_pos (acquire), then  a claimed message
+ *        seat's claim; then next_pos (CAS) the seats' claims                  holds the producer
+ *  E15   claim: the last claimer's claim   reap: claim, next_tag (acquire),   it is known what a
+ *        HELD; then next_tag (CAS)         then claim again                   dead member claimed
+ *  E16   a member sleeps: asleep, the      publish: header; bit; then asleep, no member sleeps
+ *        group's bit (RMWs), the remote    then permits (acquire)             while work waits
+ *        barrier, next_pos's header
+ *  E17   release behind the end: claim;    a member sleeps: asleep (RMW),     the last to be done
+ *        full fence; then asleep           then the others' claims            tells that all is
  *
  * The remote barrier: publish and release order nothing between their store and their load, so the
  * store may still be in the CPU's buffer when the load is done.  The side that wants to sleep is
@@ -121,14 +130,13 @@ struct gyre_fast_consumer {
     uint64_t            *released_pos; /* of the seat; a tap's own word */
     const uint64_t      *room_pos;
     const uint64_t      *horizon_pos; /* reliable: granted_pos, which no joiner takes back */
-    uint64_t             is_lossy;
 };
 
 /* The slow side of the four, in producer.c, consumer.c and wait.c. */
 GYRE_API void            *gyre__claim_slow(struct gyre_producer *producer, uint32_t size);
 GYRE_API void             gyre__wake_sleepers(struct gyre_producer *producer);
 GYRE_API const void      *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size);
-GYRE_API enum gyre_status gyre__overrun(struct gyre_consumer *consumer);
+GYRE_API enum gyre_status gyre__release_slow(struct gyre_consumer *consumer);
 GYRE_API void             gyre__room_freed(struct gyre_consumer *consumer);
 
 /* The header word at a position; frames are aligned to at least 8 bytes. */
@@ -238,7 +246,7 @@ GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
 
     gyre_fence_acquire();                                                   /* E7 */
     if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos)) /* E7 */
-        return gyre__overrun(consumer);
+        return gyre__release_slow(consumer);
     c->held_pos = pos;
     c->held_seq = c->peek_seq;
     gyre_store_release_64(c->released_pos, pos); /* E2 E6 */

@@ -33,6 +33,8 @@ extern "C" {
 #define GYRE_FOREVER UINT64_MAX
 #define GYRE_NAME_SIZE 101 /* the longest name and its zero */
 #define GYRE_SEATS_MAX 255
+#define GYRE_GROUP_NAME_SIZE 32 /* the longest name of a group and its zero */
+#define GYRE_GROUPS_MAX 16      /* groups a ring can have at a time */
 
 struct gyre_producer;
 struct gyre_consumer;
@@ -61,6 +63,12 @@ enum {
     GYRE_KEEP = 2
 };
 
+/* Where a ring's name is known.  Linux: always on the whole machine, or wherever GYRE_DIR is. */
+enum gyre_scope {
+    GYRE_SCOPE_LOCAL = 0, /* Windows: in this session: Local\ */
+    GYRE_SCOPE_GLOBAL = 1 /* Windows: in all sessions: Global\; creation needs a privilege */
+};
+
 /*
  * What gyre_producer_open takes.  Start from GYRE_RING_OPTIONS_INIT, so that `size` is right and
  * all else is zero.  Zero means: the default for a new ring, or whatever an existing ring has.
@@ -74,10 +82,27 @@ struct gyre_ring_options {
     uint32_t wait;      /* enum gyre_wait_strategy, of gyre_send and gyre_producer_wait_consumers */
     uint32_t spin_ns;   /* how long to spin before a sleep; default 20000 */
     uint64_t first_pos; /* where positions of a new ring begin, a multiple of the capacity */
+    /*
+     * Who else may use a new ring; by default nobody.  Others never publish to it or remove it.
+     *
+     * Linux: `mode` has the bits of chmod.  0600 (default): its owner alone.  04 for the group or
+     * for all others (0640, 0644): they may tap.  06 for the group (0660): it may also take seats.
+     * Nothing depends on the umask.  Whatever others may do, the directory gets mode 0711.
+     * `owner_group`: a group's name or number; NULL: the group of this process.
+     *
+     * Windows: `sddl` is a security descriptor as text, such as "D:(A;;GR;;;AU)".  GR: may tap; GA:
+     * may also take a seat.  The owner and the system have all rights in any case.
+     *
+     * UNSUPPORTED where the other system's option is not zero.
+     */
+    uint32_t    mode;
+    uint32_t    scope; /* enum gyre_scope */
+    const char *owner_group;
+    const char *sddl;
 };
 #define GYRE_RING_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0                                      \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL                    \
     }
 
 enum gyre_consumer_kind {
@@ -107,11 +132,41 @@ struct gyre_consumer_options {
     uint32_t wait;             /* enum gyre_wait_strategy */
     uint32_t spin_ns;          /* how long to spin before a sleep; default 20000 */
     uint64_t open_deadline_ns; /* how long to wait for the ring to appear; 0: not at all */
+    /*
+     * Whose ring it is, if not this user's own: on Linux a user's name or number, and the ring is
+     * looked for in /dev/shm/gyre-NUMBER unless GYRE_DIR is set; on Windows a SID, "S-1-5-...".
+     * Whom you name here you trust not to cut the ring's memory short.  The rings of root, and on
+     * Windows of the system and the administrators, need no such trust.
+     */
+    const char *owner;
+    uint32_t    scope;       /* enum gyre_scope */
+    uint32_t    group_flags; /* GYRE_GROUP_KEEP */
+    const char *group;       /* NULL, or the name of a work-sharing group to be a member of */
+    uint32_t    claim_count; /* a member: up to so many messages at once are its own; default 1 */
+    uint32_t    zero;
 };
 #define GYRE_CONSUMER_OPTIONS_INIT                                                                 \
     {                                                                                              \
-        sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0                                  \
+        sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, 0          \
     }
+
+/*
+ * Work-sharing groups.  Consumers that open the same group of a ring share it: each message goes to
+ * exactly one member.  The first to open a group makes it and says where it starts; `kind` says
+ * whether the group holds the producer back (GYRE_RELIABLE) or not (GYRE_LOSSY).  Names are like
+ * those of rings, with 1 to 31 characters.  Groups, other consumers and taps live side by side.
+ *
+ * What a member has claimed is its own until gyre_release.  When it closes before that, or dies,
+ * another member gets it, and gyre_consumer_is_redelivered says so: it may have been worked on
+ * before.  Nothing else is ever delivered twice, and nothing is left out.  gyre_peek claims up to
+ * claim_count messages at once and returns them one by one; it returns NULL behind the last until
+ * they are released.  A member is told CLOSED when the whole group is done: until then it may be
+ * needed for what another one leaves.
+ *
+ * A group ends with its last member: when that closes, or when all are dead and the producer wants
+ * their room.  With GYRE_GROUP_KEEP it stays, and holds the producer back, until a member comes.
+ */
+enum { GYRE_GROUP_KEEP = 1 };
 
 /*
  * Opens the ring `name` for writing and creates it if there is none.  Names have 1 to 100 of the
@@ -137,7 +192,9 @@ GYRE_API void gyre_producer_close(struct gyre_producer *producer);
 /*
  * Opens the ring `name` for reading; never creates it.  `options` and `error` may be NULL.  Sleeps
  * until the ring appears if options->open_deadline_ns says so.  Fails with NOT_FOUND, TIMEOUT (it
- * did not appear), NO_SEAT, BAD_ARGUMENT, BAD_LAYOUT, DENIED, NO_MEMORY, SYSTEM.
+ * did not appear), NO_SEAT (error.field is "seat_count", or "group" if the ring has GYRE_GROUPS_MAX
+ * groups already), EXISTS (the group has another "kind" or other "group_flags"), BAD_ARGUMENT,
+ * BAD_LAYOUT, DENIED, NO_MEMORY, UNSUPPORTED (a group, on a 32-bit machine), SYSTEM.
  */
 GYRE_API enum gyre_status gyre_consumer_open(const char                         *name,
                                              const struct gyre_consumer_options *options,
@@ -185,7 +242,8 @@ GYRE_API enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *pro
  * received: TIMEOUT; GAP (gyre_consumer_gap says how many were lost; the next peek is behind the
  * gap); CLOSED (again at each call, until a new producer opens the ring); ORPHANED (once for each
  * producer that dies); EVICTED; INTERRUPTED.  Errors: CORRUPT (gyre_consumer_pos says where),
- * FORKED.
+ * FORKED.  For a member of a group OK means that a message is its own; BAD_ARGUMENT: all it has
+ * claimed was peeked and must be released first.
  */
 GYRE_API enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns);
 
@@ -251,6 +309,12 @@ GYRE_API uint64_t gyre_consumer_seq(const struct gyre_consumer *consumer);
 GYRE_API uint64_t gyre_producer_seq(const struct gyre_producer *producer);
 
 /*
+ * A member of a group: 1 if the message that gyre_peek or gyre_recv returned last was another
+ * member's before, which did not release it; 0 if it is new.  0 for other consumers.
+ */
+GYRE_API int gyre_consumer_is_redelivered(const struct gyre_consumer *consumer);
+
+/*
  * Where that message begins or will begin, in bytes since the ring was created: after CORRUPT,
  * where the bytes are that are no frame.
  */
@@ -291,6 +355,20 @@ struct gyre_seat_info {
     uint64_t lost_count;
     uint64_t sleep_count;
     uint64_t missed_count; /* sleeps that ended by a time slice although data was there */
+    uint32_t is_orphaned;  /* a member that is gone; its claim waits for another one */
+    char     group[GYRE_GROUP_NAME_SIZE]; /* empty: none; then lag_bytes is what it has claimed */
+};
+
+struct gyre_group_info {
+    char     name[GYRE_GROUP_NAME_SIZE];
+    uint32_t kind;         /* enum gyre_consumer_kind: GYRE_RELIABLE or GYRE_LOSSY */
+    uint32_t flags;        /* GYRE_GROUP_KEEP */
+    uint32_t member_count; /* alive */
+    uint32_t orphan_count; /* claims that wait for another member */
+    uint64_t next_seq;     /* the number of the first message that nobody has claimed */
+    uint64_t lag_bytes;    /* published and not yet claimed */
+    uint64_t lost_count;
+    uint64_t redelivered_count; /* claims that went to another member */
 };
 
 /*
@@ -300,6 +378,11 @@ struct gyre_seat_info {
 GYRE_API enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,
                                             struct gyre_seat_info *seats, uint32_t seat_capacity,
                                             uint32_t *seat_taken, struct gyre_error *error);
+
+/* The same for the groups of a ring; up to `capacity` of them are written to `groups`. */
+GYRE_API enum gyre_status gyre_ring_inspect_groups(const char *name, struct gyre_group_info *groups,
+                                                   uint32_t capacity, uint32_t *group_count,
+                                                   struct gyre_error *error);
 
 /* Calls `visit` with the name of each ring of the current user; stops when it returns non-zero. */
 GYRE_API enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context),

@@ -19,7 +19,8 @@
  *         0   creator        gyre_shared_ctrl        everyone, on attach
  *       128   both           gyre_shared_sleepers    the producer after every publish
  *       256   both           gyre_shared_room        consumers that free room, the producer
- *      4096   its consumer   gyre_shared_seat[n]     the producer when its credit is used up
+ *      4096   its members    gyre_shared_group[16]   its members; the producer as it does the seats
+ *     12288   its consumer   gyre_shared_seat[n]     the producer when its credit is used up
  *
  * A frame is an 8-byte header and its payload, padded to the frame alignment:
  *
@@ -59,7 +60,9 @@
 #define GYRE_LANDMARK_COUNT 32u
 #define GYRE_LANDMARK_STEPS 16u /* the horizon moves, and a landmark is set, this often a lap */
 #define GYRE_RING_OFF 4096u
-#define GYRE_SEATS_OFF 4096u
+#define GYRE_GROUPS_OFF 4096u
+#define GYRE_GROUP_COUNT 16u
+#define GYRE_SEATS_OFF 12288u
 #define GYRE_SEAT_LIMIT 255u
 
 #define GYRE_CAPACITY_MIN UINT64_C(4096)
@@ -161,14 +164,58 @@ struct gyre_shared_seat {
     uint64_t sleep_count;   /* times it went to sleep */
     uint64_t missed_count;  /* slices that ended with data ready: wake-ups that came too late */
     uint32_t is_pollable;   /* E3: the bell has a handle that must be rung as well */
+    uint32_t group;         /* one more than the index of its work-sharing group; 0: none */
+    uint64_t claim;         /* E14: a member's: where what it claimed ends, and GYRE_CLAIM_ */
+    uint64_t claim_seq;     /* the number of the message at released_pos, while it claims */
+    uint64_t claim_end_seq; /* and of the one behind the claim */
+    uint32_t wakes_by_bell; /* E16: this member sleeps on its own bell, not at the group's gate */
     uint32_t zero_a;
-    uint64_t zero[8];
+    uint64_t zero[4];
 };
+
+/* gyre_shared_seat.claim, in the low bits of a position */
+#define GYRE_CLAIM_NONE UINT64_C(0)
+#define GYRE_CLAIM_TRIED UINT64_C(1) /* its member tries to move next_pos to the claim's end */
+#define GYRE_CLAIM_HELD UINT64_C(2)  /* it has; what lies between released_pos and the end is its */
+#define GYRE_CLAIM_STATE_MASK UINT64_C(7)
+
+/*
+ * A work-sharing group: each message goes to one of its members.  next_pos and next_tag change
+ * together, by one CAS of 16 bytes.  The bitmaps have a bit a seat.
+ */
+struct gyre_shared_group {
+    uint64_t next[2]; /* E14 E15: by GYRE_NEXT_ */
+    uint64_t zero_a[14];
+    uint64_t asleep[4]; /* E16: members that sleep or are about to */
+    uint32_t permits;   /* E16: Linux: of the gate */
+    uint32_t zero_b;
+    uint64_t zero_c[11];
+    uint64_t control; /* E10: generation << 32 | flags << 8 | state */
+    uint8_t  name[32];
+    uint64_t members[4]; /* seats that belong to it, or did before they were free */
+    uint64_t orphans[4]; /* hints: seats that hold a claim and have no holder */
+    uint64_t lost_count; /* of a lossy group */
+    uint64_t redelivered_count;
+    uint64_t zero_d[17];
+};
+#define GYRE_NEXT_POS 0 /* next_pos: where what nobody has claimed begins */
+#define GYRE_NEXT_TAG 1 /* next_tag: the message's number << 8 | the seat that claimed last */
+#define GYRE_GROUP_NOBODY UINT64_C(255) /* in next_tag: no seat claimed last */
+#define GYRE_GROUP_TAG_BITS 8u
+
+/* group states and flags */
+#define GYRE_GROUP_FREE 0u
+#define GYRE_GROUP_ACTIVE 1u
+#define GYRE_GROUP_EVICTED 2u /* its next_pos is no position of this ring */
+#define GYRE_GROUP_FLAGS_SHIFT 8u
+#define GYRE_GROUP_FLAG_LOSSY 1u
+#define GYRE_GROUP_FLAG_KEEP 2u
 
 /* seat states */
 #define GYRE_SEAT_FREE 0u
 #define GYRE_SEAT_ACTIVE 1u
 #define GYRE_SEAT_EVICTED 2u
+#define GYRE_SEAT_ORPHANED 3u /* its member is gone, and its claim waits for another one */
 #define GYRE_SEAT_STATE_MASK UINT64_C(0xff)
 #define GYRE_SEAT_KIND_SHIFT 8u
 #define GYRE_SEAT_GENERATION_SHIFT 32u
@@ -190,6 +237,11 @@ GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_room) == GYRE_LINE_SIZE, "the layou
 GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_seat) == GYRE_LINE_SIZE, "the layout is ABI");
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_seat, bell) == 16, "the layout is ABI");
 GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_seat, lost_count) == 32, "the layout is ABI");
+GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_seat, claim) == 64, "the layout is ABI");
+GYRE_STATIC_ASSERT(sizeof(struct gyre_shared_group) == 4 * GYRE_LINE_SIZE, "the layout is ABI");
+GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_group, asleep) == 128, "the layout is ABI");
+GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_group, control) == 256, "the layout is ABI");
+GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_group, members) == 296, "the layout is ABI");
 
 #define GYRE_FRONT_OFF 256u
 #define GYRE_LANDMARKS_OFF 512u
@@ -197,6 +249,7 @@ GYRE_STATIC_ASSERT(offsetof(struct gyre_shared_seat, lost_count) == 32, "the lay
 #define GYRE_ROOM_OFF 256u
 GYRE_STATIC_ASSERT(GYRE_LANDMARKS_OFF + GYRE_LANDMARK_COUNT * 16u <= GYRE_RING_OFF,
                    "DATA overlaps");
-GYRE_STATIC_ASSERT(GYRE_ROOM_OFF + GYRE_LINE_SIZE <= GYRE_SEATS_OFF, "CTRL overlaps");
+GYRE_STATIC_ASSERT(GYRE_ROOM_OFF + GYRE_LINE_SIZE <= GYRE_GROUPS_OFF, "CTRL overlaps");
+GYRE_STATIC_ASSERT(GYRE_GROUPS_OFF + GYRE_GROUP_COUNT * 512u <= GYRE_SEATS_OFF, "CTRL overlaps");
 
 #endif

@@ -74,6 +74,13 @@ GYRE_API const char *gyre_status_name(enum gyre_status status);
 /* One sentence that says what a status means.  Never NULL. */
 GYRE_API const char *gyre_status_sentence(enum gyre_status status);
 
+/*
+ * What to do about an error, in one sentence; NULL if the status says it all.  When resources are
+ * used up (NO_MEMORY) error.field names which: "space", "quota", "memory", "locks", "inotify",
+ * "file-max", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "commit".
+ */
+GYRE_API const char *gyre_error_advice(const struct gyre_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -32,6 +32,8 @@ static const char *needed(const struct cli_option *option)
         return "not a size such as 4096, 64K, 4M or 1G";
     case CLI_DURATION:
         return "not a duration such as 500ms, 1.5s or 2";
+    case CLI_MODE:
+        return "not a mode such as 0640";
     default:
         return "not a value";
     }
@@ -44,6 +46,8 @@ static bool store_number(const struct cli_option *option, const char *value, uin
         return cli_read_size(value, number);
     case CLI_DURATION:
         return cli_read_duration(value, number);
+    case CLI_MODE:
+        return cli_read_mode(value, number);
     default:
         return cli_read_count(value, number);
     }

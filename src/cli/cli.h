@@ -27,9 +27,9 @@ enum cli_exit {
 
 /* args: options from a table. */
 #define CLI_GO_ON (-1)
-#define CLI_OPTIONS_MAX 12u
+#define CLI_OPTIONS_MAX 20u
 
-enum cli_value { CLI_FLAG, CLI_COUNT, CLI_SIZE, CLI_DURATION, CLI_TEXT };
+enum cli_value { CLI_FLAG, CLI_COUNT, CLI_SIZE, CLI_DURATION, CLI_MODE, CLI_TEXT };
 
 struct cli_option {
     const char    *name;   /* without its dashes; NULL ends the table */
@@ -78,6 +78,7 @@ void cli_print_help(const struct cli_verb *verb);
 
 /* units: numbers as people write them.  False: not such a number, or too large. */
 bool cli_read_count(const char *text, uint64_t *count);
+bool cli_read_mode(const char *text, uint64_t *mode);            /* 0640: octal, as for chmod */
 bool cli_read_size(const char *text, uint64_t *size);            /* 4096, 64K, 4M, 1G, 1T */
 bool cli_read_duration(const char *text, uint64_t *duration_ns); /* 500us, 20ms, 1.5s, 2, 1m, 1h */
 
@@ -94,6 +95,7 @@ extern const char cli_exit_codes[]; /* for the help */
 int cli_exit_of(enum gyre_status status);
 int cli_usage(const char *verb, const char *culprit, const char *value, const char *why);
 int cli_fail(const struct cli_args *args, const struct gyre_error *error);
+int cli_read_scope(const char *verb, const char *text, uint32_t *scope); /* CLI_GO_ON or a code */
 int cli_complain(const struct cli_args *args, enum gyre_status status, const char *sentence);
 
 /* interrupt: Ctrl-C, from the first call on. */
@@ -178,18 +180,24 @@ int cli_print_end(int code);
 
 /* sub: receiving, shared with tail. */
 struct cli_receive_options {
+    const char *group; /* NULL: no member of one */
+    uint64_t    claim_count;
+    bool        is_group_kept;
     bool        is_lossy;
     bool        is_raw;
     bool        is_following;
     const char *from;
     uint64_t    message_limit;
     uint64_t    timeout_ns;
+    const char *owner;
+    const char *scope;
 };
 #define CLI_RECEIVE_DEFAULTS                                                                       \
     {                                                                                              \
-        false, false, false, NULL, UINT64_MAX, GYRE_FOREVER                                        \
+        NULL, 0, false, false, false, false, NULL, UINT64_MAX, GYRE_FOREVER, NULL, NULL            \
     }
-extern const struct cli_option cli_receive_options[]; /* the first is --lossy, which tail skips */
+#define CLI_SUB_ALONE 4u /* so many options at the front are not for taps */
+extern const struct cli_option cli_receive_options[];
 int cli_receive(const struct cli_args *args, const struct cli_receive_options *options,
                 enum gyre_consumer_kind kind);
 

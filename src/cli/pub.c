@@ -18,6 +18,10 @@ struct pub_options {
     uint64_t    block;
     uint64_t    subscriber_count;
     uint64_t    timeout_ns;
+    uint64_t    mode;
+    const char *owner_group;
+    const char *sddl;
+    const char *scope;
     const char *on_error;
     bool        is_kept;
     bool        is_strict;
@@ -37,6 +41,17 @@ static const struct cli_option pub_options[] = {
      "a new ring stays when the last process has left it", "flags", NULL},
     {"strict-wake", 0, CLI_FLAG, AT(is_strict), 0, false, NULL,
      "of a new ring: never miss a sleeper, a fence a message", "flags", NULL},
+    {"mode", 0, CLI_MODE, AT(mode), 0, false, "MODE",
+     "of a new ring: who else may tap or join (0600: nobody)", "mode",
+     "Linux: 0600, 0640, 0644, 0660 or 0664"},
+    {"owner-group", 0, CLI_TEXT, AT(owner_group), 0, false, "GROUP",
+     "of a new ring: the group that --mode means", "owner_group",
+     "Linux: the name or number of a group"},
+    {"sddl", 0, CLI_TEXT, AT(sddl), 0, false, "SDDL",
+     "of a new ring, on Windows: who else may tap (GR) or join (GA)", "sddl",
+     "Windows: such as D:(A;;GR;;;AU)"},
+    {"scope", 0, CLI_TEXT, AT(scope), 0, false, "SCOPE",
+     "local or global: for this session or for all (Windows)", "scope", NULL},
     {"size", 0, CLI_SIZE, AT(block), 0, false, "SIZE",
      "messages are raw blocks of this size instead of lines", NULL, NULL},
     {"subscribers", 0, CLI_COUNT, AT(subscriber_count), GYRE_SEATS_MAX, true, "COUNT",
@@ -74,7 +89,13 @@ static int open_ring(struct pub *pub)
     struct gyre_ring_options ring = GYRE_RING_OPTIONS_INIT;
     struct gyre_error        error;
     enum gyre_status         status;
+    int                      code = cli_read_scope("pub", pub->options.scope, &ring.scope);
 
+    if (code != CLI_GO_ON)
+        return code;
+    ring.mode = (uint32_t)pub->options.mode;
+    ring.owner_group = pub->options.owner_group;
+    ring.sddl = pub->options.sddl;
     ring.capacity = pub->options.capacity;
     ring.frame_align = (uint32_t)pub->options.frame_align;
     ring.seat_count = (uint32_t)pub->options.seat_count;

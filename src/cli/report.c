@@ -48,6 +48,17 @@ int cli_usage(const char *verb, const char *culprit, const char *value, const ch
     return CLI_USAGE;
 }
 
+int cli_read_scope(const char *verb, const char *text, uint32_t *scope)
+{
+    *scope = GYRE_SCOPE_LOCAL;
+    if (text == NULL || strcmp(text, "local") == 0)
+        return CLI_GO_ON;
+    *scope = GYRE_SCOPE_GLOBAL;
+    if (strcmp(text, "global") == 0)
+        return CLI_GO_ON;
+    return cli_usage(verb, "--scope", text, "neither local nor global");
+}
+
 /* The option that set the field which the library blames, if it was given. */
 static const struct cli_option *blamed_option(const struct cli_args *args, const char *field,
                                               const char **value)
@@ -90,13 +101,15 @@ int cli_fail(const struct cli_args *args, const struct gyre_error *error)
         fprintf(stderr, "--%s%s%s: ", option->name, option->kind == CLI_FLAG ? "" : " ",
                 option->kind == CLI_FLAG ? "" : value);
     fputs(gyre_status_sentence(error->status), stderr);
-    if (range != NULL && error->status == GYRE_BAD_ARGUMENT)
+    if (range != NULL && (error->status == GYRE_BAD_ARGUMENT || error->status == GYRE_UNSUPPORTED))
         fprintf(stderr, " (%s)", range);
     else if (option == NULL && error->field != NULL)
         fprintf(stderr, " (field %s)", error->field);
     if (error->call != NULL && error->status != GYRE_NOT_FOUND) /* whose cause is plain */
         print_call(error);
     fputc('\n', stderr);
+    if (gyre_error_advice(error) != NULL)
+        fprintf(stderr, "gyre: advice: %s\n", gyre_error_advice(error));
     return cli_exit_of(error->status);
 }
 

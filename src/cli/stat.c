@@ -21,6 +21,9 @@ struct view {
     struct gyre_ring_info ring;
     struct gyre_seat_info seats[GYRE_SEATS_MAX];
     uint32_t              taken;
+
+    struct gyre_group_info groups[GYRE_GROUPS_MAX];
+    uint32_t               group_count;
 };
 
 static const char *ring_state(const struct gyre_ring_info *ring)
@@ -37,9 +40,9 @@ static const char *ring_state(const struct gyre_ring_info *ring)
     }
 }
 
-static const char *seat_kind(const struct gyre_seat_info *seat)
+static const char *kind_name(uint32_t kind)
 {
-    switch (seat->kind) {
+    switch (kind) {
     case GYRE_RELIABLE:
         return "reliable";
     case GYRE_LOSSY:
@@ -53,6 +56,8 @@ static const char *seat_state(const struct gyre_seat_info *seat)
 {
     if (seat->is_evicted)
         return "evicted";
+    if (seat->is_orphaned)
+        return "orphan";
     if (!seat->is_alive)
         return "dead";
     return seat->is_asleep ? "asleep" : "awake";
@@ -130,14 +135,37 @@ static void print_seats(const struct view *view)
 
     cli_print("\n%" PRIu32 " of %" PRIu32 " seats taken\n", view->taken, view->ring.seat_count);
     if (view->taken > 0)
-        cli_print("%4s  %-8s  %-7s  %10s  %17s  %14s  %14s  %9s\n", "seat", "kind", "state",
-                  "process", "lag in bytes", "lost", "sleeps", "late");
+        cli_print("%4s  %-8s  %-7s  %10s  %17s  %14s  %14s  %9s%s\n", "seat", "kind", "state",
+                  "process", "lag in bytes", "lost", "sleeps", "late",
+                  view->group_count > 0 ? "  member of" : "");
     for (uint32_t i = 0; i < view->taken; i++) {
         const struct gyre_seat_info *seat = &view->seats[i];
-        cli_print("%4" PRIu32 "  %-8s  %-7s  %10" PRIu32 "  %17s  %14s  %14s  %9s\n",
-                  seat->seat_idx, seat_kind(seat), seat_state(seat), seat->pid,
+        cli_print("%4" PRIu32 "  %-8s  %-7s  %10" PRIu32 "  %17s  %14s  %14s  %9s%s%s\n",
+                  seat->seat_idx, kind_name(seat->kind), seat_state(seat), seat->pid,
                   cli_grouped(seat->lag_bytes, lag), cli_grouped(seat->lost_count, lost),
-                  cli_grouped(seat->sleep_count, sleeps), cli_grouped(seat->missed_count, missed));
+                  cli_grouped(seat->sleep_count, sleeps), cli_grouped(seat->missed_count, missed),
+                  seat->group[0] != '\0' ? "  " : "", seat->group);
+    }
+}
+
+static void print_groups(const struct view *view)
+{
+    char lag[CLI_GROUPED_SIZE];
+    char lost[CLI_GROUPED_SIZE];
+    char redelivered[CLI_GROUPED_SIZE];
+
+    if (view->group_count == 0)
+        return;
+    cli_print("\n%" PRIu32 " of %d groups\n", view->group_count, GYRE_GROUPS_MAX);
+    cli_print("%-8s  %4s  %7s  %7s  %18s  %14s  %14s  %s\n", "kind", "keep", "members", "orphans",
+              "unclaimed in bytes", "lost", "redelivered", "group");
+    for (uint32_t i = 0; i < view->group_count; i++) {
+        const struct gyre_group_info *group = &view->groups[i];
+        cli_print("%-8s  %4s  %7" PRIu32 "  %7" PRIu32 "  %18s  %14s  %14s  %s\n",
+                  kind_name(group->kind), group->flags & GYRE_GROUP_KEEP ? "yes" : "no",
+                  group->member_count, group->orphan_count, cli_grouped(group->lag_bytes, lag),
+                  cli_grouped(group->lost_count, lost),
+                  cli_grouped(group->redelivered_count, redelivered), group->name);
     }
 }
 
@@ -150,9 +178,23 @@ static void print_json_seat(const struct gyre_seat_info *seat)
 {
     cli_print("{\"seat_idx\":%" PRIu32 ",\"kind\":\"%s\",\"state\":\"%s\",\"pid\":%" PRIu32
               ",\"lag_bytes\":%" PRIu64 ",\"lost_count\":%" PRIu64 ",\"sleep_count\":%" PRIu64
-              ",\"missed_count\":%" PRIu64 "}",
-              seat->seat_idx, seat_kind(seat), seat_state(seat), seat->pid, seat->lag_bytes,
+              ",\"missed_count\":%" PRIu64 ",\"group\":",
+              seat->seat_idx, kind_name(seat->kind), seat_state(seat), seat->pid, seat->lag_bytes,
               seat->lost_count, seat->sleep_count, seat->missed_count);
+    if (seat->group[0] != '\0')
+        cli_print("\"%s\"}", seat->group);
+    else
+        cli_print("null}");
+}
+
+static void print_json_group(const struct gyre_group_info *group)
+{
+    cli_print("{\"name\":\"%s\",\"kind\":\"%s\",\"keep\":%s,\"member_count\":%" PRIu32
+              ",\"orphan_count\":%" PRIu32 ",\"next_seq\":%" PRIu64 ",\"lag_bytes\":%" PRIu64
+              ",\"lost_count\":%" PRIu64 ",\"redelivered_count\":%" PRIu64 "}",
+              group->name, kind_name(group->kind), truth(group->flags & GYRE_GROUP_KEEP),
+              group->member_count, group->orphan_count, group->next_seq, group->lag_bytes,
+              group->lost_count, group->redelivered_count);
 }
 
 /* A name has no character that JSON would want escaped. */
@@ -180,6 +222,12 @@ static void print_json(const struct view *view)
             cli_print(",");
         print_json_seat(&view->seats[i]);
     }
+    cli_print("],\"groups\":[");
+    for (uint32_t i = 0; i < view->group_count; i++) {
+        if (i > 0)
+            cli_print(",");
+        print_json_group(&view->groups[i]);
+    }
     cli_print("]}\n");
 }
 
@@ -195,13 +243,16 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
         return code;
     view.name = args.name;
     if (gyre_ring_inspect(args.name, &view.ring, view.seats, GYRE_SEATS_MAX, &view.taken, &error) !=
-        GYRE_OK)
+            GYRE_OK ||
+        gyre_ring_inspect_groups(args.name, view.groups, GYRE_GROUPS_MAX, &view.group_count,
+                                 &error) != GYRE_OK)
         return cli_fail(&args, &error);
     if (options.is_json) {
         print_json(&view);
     } else {
         print_ring(&view);
         print_seats(&view);
+        print_groups(&view);
     }
     return CLI_DONE;
 }
@@ -214,6 +265,8 @@ const struct cli_verb cli_verb_stat = {
     "a\n"
     "seat is what was published and not yet released by it; late counts its sleeps that a time "
     "slice\n"
-    "ended although data was there.  Looking does not join: stat never slows the ring.\n",
+    "ended although data was there.  A member of a group lags by what it has claimed and not yet\n"
+    "released; a claim that its member has left is an orphan until another one takes it.  Looking\n"
+    "does not join: stat never slows the ring.\n",
     stat_options,
     run};

@@ -23,6 +23,8 @@ const struct cli_verb cli_verb_tail = {
     "Waits for the ring if it is not there yet.  The start is the oldest message still in the "
     "ring,\n"
     "the newest (what is published from now on) or a message number; without --from it is newest,\n"
-    "but oldest if the ring appeared while tail waited for it.\n",
-    cli_receive_options + 1,
+    "but oldest if the ring appeared while tail waited for it.\n"
+    "\n"
+    "A tap is unseen, so it can be no member of a work-sharing group: that is a sub.\n",
+    cli_receive_options + CLI_SUB_ALONE,
     run};

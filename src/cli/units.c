@@ -118,3 +118,16 @@ const char *cli_grouped(uint64_t number, char text[CLI_GROUPED_SIZE])
     }
     return at;
 }
+
+bool cli_read_mode(const char *text, uint64_t *mode)
+{
+    uint64_t value = 0;
+
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at < '0' || *at > '7' || value > 07777)
+            return false;
+        value = value * 8 + (uint64_t)(*at - '0');
+    }
+    *mode = value;
+    return text[0] != '\0';
+}

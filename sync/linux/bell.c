@@ -88,7 +88,8 @@ enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which,
     fd = sync_calls.openat(site->dir_fd, file, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
     if (fd < 0)
         return site_fail(error, errno, "openat");
-    if (sync_calls.fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode)) {
+    if (sync_calls.fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_nlink > 1 ||
+        (status.st_uid != site->access.owner && status.st_uid != 0)) {
         (void)sync_calls.close(fd);
         return sync_fail(error, GYRE_DENIED, 0, "fstat");
     }
@@ -117,17 +118,22 @@ static enum sync_wake wait_once(struct sync_bell *bell, uint64_t until_ns)
     return result != 0 && errno == ETIMEDOUT ? SYNC_TIMED_OUT : SYNC_RUNG;
 }
 
+uint64_t bell_until(uint32_t peer_role, uint64_t deadline_ns)
+{
+    uint64_t slice_ns;
+
+    if (peer_role == SYNC_ROLE_NONE)
+        return deadline_ns;
+    slice_ns = sync_clock_now_ns() + PEER_SLICE_NS;
+    return slice_ns < deadline_ns ? slice_ns : deadline_ns;
+}
+
 enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, uint32_t peer_role,
                               uint64_t deadline_ns)
 {
     for (;;) {
-        uint64_t until_ns = deadline_ns;
+        uint64_t until_ns = bell_until(peer_role, deadline_ns);
 
-        if (peer_role != SYNC_ROLE_NONE) {
-            uint64_t slice_ns = sync_clock_now_ns() + PEER_SLICE_NS;
-            if (slice_ns < until_ns)
-                until_ns = slice_ns;
-        }
         if (wait_once(bell, until_ns) == SYNC_RUNG)
             return SYNC_RUNG;
         if (peer_role != SYNC_ROLE_NONE && sync_lease_is_free(site, peer_role))

@@ -25,6 +25,15 @@ static int call_openat(int dir, const char *path, int flags, mode_t mode)
     return openat(dir, path, flags, mode);
 }
 
+static int call_getrlimit(int resource, struct rlimit *limit)
+{
+#ifdef __GLIBC__ /* whose parameter is an enumeration */
+    return getrlimit((__rlimit_resource_t)resource, limit);
+#else
+    return getrlimit(resource, limit);
+#endif
+}
+
 static int call_fcntl_lock(int fd, int command, struct flock *lock)
 {
     return fcntl(fd, command, lock);
@@ -72,7 +81,12 @@ struct sync_calls sync_calls = {
     .openat = call_openat,
     .close = close,
     .fstat = fstat,
+    .fstatat = fstatat,
     .fchmod = fchmod,
+    .fchown = fchown,
+    .getpwnam = getpwnam_r,
+    .getgrnam = getgrnam_r,
+    .getrlimit = call_getrlimit,
     .fallocate = posix_fallocate,
     .linkat = linkat,
     .renameat = renameat,

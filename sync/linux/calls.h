@@ -6,8 +6,11 @@
 #define GYRE_SYNC_LINUX_CALLS_H
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -26,7 +29,14 @@ struct sync_calls {
     int (*openat)(int dir, const char *path, int flags, mode_t mode);
     int (*close)(int fd);
     int (*fstat)(int fd, struct stat *status);
+    int (*fstatat)(int dir, const char *path, struct stat *status, int flags);
     int (*fchmod)(int fd, mode_t mode);
+    int (*fchown)(int fd, uid_t owner, gid_t group);
+    int (*getpwnam)(const char *name, struct passwd *entry, char *buffer, size_t size,
+                    struct passwd **found);
+    int (*getgrnam)(const char *name, struct group *entry, char *buffer, size_t size,
+                    struct group **found);
+    int (*getrlimit)(int resource, struct rlimit *limit);
     int (*fallocate)(int fd, off_t offset, off_t size);
     int (*linkat)(int from_dir, const char *from, int to_dir, const char *to, int flags);
     int (*renameat)(int from_dir, const char *from, int to_dir, const char *to);

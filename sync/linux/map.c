@@ -43,6 +43,37 @@ static int open_unnamed(struct sync_site *site, enum sync_object object)
     return sync_calls.openat(site->dir_fd, file, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 }
 
+static enum site_file file_of(enum sync_object object)
+{
+    return object == SYNC_DATA ? SITE_DATA : SITE_CTRL;
+}
+
+/* Over its limit of file size a process gets SIGXFSZ, which ends it: the limit is asked first. */
+static int commit(int fd, uint64_t size)
+{
+    struct rlimit limit;
+    int           code;
+
+    if (sync_calls.getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        size > limit.rlim_cur)
+        return EFBIG;
+    do {
+        code = sync_calls.fallocate(fd, 0, (off_t)size);
+    } while (code == EINTR);
+    return code;
+}
+
+/* The lock file is from before the ring, perhaps from before an earlier one with other rights. */
+static enum gyre_status protect_object(struct sync_site *site, enum sync_object object, int fd,
+                                       struct gyre_error *error)
+{
+    enum gyre_status status = site_protect(site, file_of(object), fd, error);
+
+    if (status == GYRE_OK && object == SYNC_DATA)
+        status = site_protect(site, SITE_LOCK, site->lock_fd, error);
+    return status;
+}
+
 static enum gyre_status make_object(struct sync_site *site, enum sync_object object, uint64_t size,
                                     struct sync_map *map, struct gyre_error *error)
 {
@@ -51,21 +82,33 @@ static enum gyre_status make_object(struct sync_site *site, enum sync_object obj
     enum gyre_status status;
 
     if (fd < 0)
-        return site_fail(error, errno, "openat");
-    do {
-        code = sync_calls.fallocate(fd, 0, (off_t)size);
-    } while (code == EINTR);
+        return site_blame(error, site_fail(error, errno, "openat"), file_of(object));
+    code = commit(fd, size);
     if (code != 0)
         status = site_fail(error, code, "posix_fallocate");
-    else if (sync_calls.fchmod(fd, 0600) != 0) /* the umask does not decide */
-        status = site_fail(error, errno, "fchmod");
     else
+        status = protect_object(site, object, fd, error);
+    if (status == GYRE_OK)
         status = map_fd(fd, size, true, map, error);
     if (status != GYRE_OK) {
         (void)sync_calls.close(fd);
         return status;
     }
     map->os = fd + 1; /* kept for publish; 0 is "none" */
+    return GYRE_OK;
+}
+
+static enum gyre_status judge_file(struct sync_site *site, enum sync_object object,
+                                   const struct stat *status, struct gyre_error *error)
+{
+    if (!S_ISREG(status->st_mode) || status->st_size <= 0)
+        return sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
+    if (status->st_blocks * 512 < status->st_size) /* a hole: its touch may be SIGBUS */
+        return sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
+    if (!site_trusts(&site->access, file_of(object), status))
+        return sync_fail(error, GYRE_DENIED, 0, "fstat");
+    if (site->mode == SYNC_SITE_CREATE)
+        return site_compare(site, file_of(object), status, error);
     return GYRE_OK;
 }
 
@@ -81,22 +124,17 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     site_file(site, site_suffix(object), file);
     fd = sync_calls.openat(site->dir_fd, file, flags, 0);
     if (fd < 0)
-        return site_fail(error, errno, "openat");
+        return site_blame(error, site_fail(error, errno, "openat"), file_of(object));
     if (sync_calls.fstat(fd, &file_status) != 0)
         status = site_fail(error, errno, "fstat");
-    else if (!S_ISREG(file_status.st_mode) || file_status.st_size <= 0)
-        status = sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
-    else if (file_status.st_blocks * 512 < file_status.st_size)
-        status =
-            sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat"); /* a hole: its touch may be SIGBUS */
-    else if (!site_trusts(&file_status))
-        status = sync_fail(error, GYRE_DENIED, 0, "fstat");
     else
+        status = judge_file(site, object, &file_status, error);
+    if (status == GYRE_OK)
         status = map_fd(fd, (uint64_t)file_status.st_size, is_writable, map, error);
     (void)sync_calls.close(fd);
     if (status == GYRE_OK)
         map->os = 0;
-    return status;
+    return site_blame(error, status, file_of(object));
 }
 
 enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object, uint64_t size,
@@ -137,11 +175,15 @@ static int name_object(struct sync_site *site, enum sync_object object, int fd)
 enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object object,
                                   struct sync_map *map, struct gyre_error *error)
 {
-    int fd = (int)map->os - 1;
-    int code;
+    int              fd = (int)map->os - 1;
+    int              code;
+    enum gyre_status status;
 
     if (fd < 0)
         return GYRE_OK;
+    status = object == SYNC_DATA ? site_open_to_others(site, error) : GYRE_OK;
+    if (status != GYRE_OK)
+        return status;
     code = name_object(site, object, fd);
     (void)sync_calls.close(fd);
     map->os = 0;

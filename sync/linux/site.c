@@ -1,5 +1,5 @@
 /*
- * site.c - the directory and the lock file of a ring.
+ * site.c - the names and the lock file of a ring.
  *
  * The lock file is the anchor: whoever creates, joins or removes a ring holds its admin byte, and
  * whoever has the ring open holds a shared lock on its attach byte.  Open-file-description locks
@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define DIR_PATH_SIZE 4096
 
 void site_file(const struct sync_site *site, const char *suffix, char file[SITE_FILE_SIZE])
 {
@@ -39,6 +37,15 @@ const char *site_suffix(enum sync_object object)
     return object == SYNC_DATA ? ".data" : ".ctrl";
 }
 
+/* What is used up when a call says so. */
+static const struct {
+    int         code;
+    const char *name;
+} resources[] = {
+    {ENOSPC, "space"},         {EDQUOT, "quota"},    {ENOMEM, "memory"}, {EFBIG, "RLIMIT_FSIZE"},
+    {EMFILE, "RLIMIT_NOFILE"}, {ENFILE, "file-max"}, {ENOLCK, "locks"},
+};
+
 enum gyre_status site_fail(struct gyre_error *error, int code, const char *call)
 {
     switch (code) {
@@ -48,26 +55,17 @@ enum gyre_status site_fail(struct gyre_error *error, int code, const char *call)
     case EPERM:
     case EROFS:
     case ELOOP:
+    case ENXIO: /* a socket has the name */
         return sync_fail(error, GYRE_DENIED, code, call);
-    case ENOMEM:
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-    case EMFILE:
-    case ENFILE:
-    case ENOLCK:
-        return sync_fail(error, GYRE_NO_MEMORY, code, call);
     default:
-        return sync_fail(error, GYRE_SYSTEM, code, call);
+        break;
     }
-}
-
-bool site_trusts(const struct stat *status)
-{
-    bool is_ours = status->st_uid == geteuid() || status->st_uid == 0;
-
-    return S_ISREG(status->st_mode) && status->st_nlink <= 1 && is_ours &&
-           (status->st_mode & S_IWOTH) == 0;
+    for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
+        if (resources[i].code == code) {
+            error->field = resources[i].name;
+            return sync_fail(error, GYRE_NO_MEMORY, code, call);
+        }
+    return sync_fail(error, GYRE_SYSTEM, code, call);
 }
 
 int site_lock_byte(int fd, int command, short type, off_t byte)
@@ -80,92 +78,61 @@ int site_lock_byte(int fd, int command, short type, off_t byte)
     return 0;
 }
 
-/* $GYRE_DIR, or one directory a user on the system's tmpfs. */
-static void dir_path(char path[DIR_PATH_SIZE])
+/* A lock file is ours to repair if the umask took its owner's rights when it was made. */
+static int check_lock_file(const struct sync_site *site, int fd)
 {
-    const char *chosen = secure_getenv("GYRE_DIR");
-
-    if (chosen != NULL && chosen[0] != '\0')
-        (void)snprintf(path, DIR_PATH_SIZE, "%s", chosen);
-    else
-        (void)snprintf(path, DIR_PATH_SIZE, "/dev/shm/gyre-%lu", (unsigned long)geteuid());
-}
-
-enum gyre_status site_open_dir(bool is_creating, int *dir_fd, struct gyre_error *error)
-{
-    char        path[DIR_PATH_SIZE];
     struct stat status;
-    int         fd;
 
-    dir_path(path);
-    if (is_creating && sync_calls.mkdir(path, 0700) != 0 && errno != EEXIST) {
-        error->field = "GYRE_DIR";
-        if (errno == ENOENT) /* its parent: no ring is missing */
-            return sync_fail(error, GYRE_BAD_ARGUMENT, ENOENT, "mkdir");
-        return site_fail(error, errno, "mkdir");
-    }
-    fd = sync_calls.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return site_fail(error, errno == ENOTDIR ? EACCES : errno, "open");
-    if (sync_calls.fstat(fd, &status) != 0) {
-        int code = errno;
-        (void)sync_calls.close(fd);
-        return site_fail(error, code, "fstat");
-    }
-    /* Whoever may write the directory may replace the ring under us. */
-    if ((status.st_uid != geteuid() && status.st_uid != 0) || (status.st_mode & S_IWOTH) != 0) {
-        (void)sync_calls.close(fd);
-        error->field = "GYRE_DIR";
-        return sync_fail(error, GYRE_DENIED, 0, "fstat");
-    }
-    *dir_fd = fd;
-    return GYRE_OK;
+    if (sync_calls.fstat(fd, &status) != 0)
+        return errno;
+    if (!site_trusts(&site->access, SITE_LOCK, &status))
+        return EPERM;
+    if (site->mode == SYNC_SITE_CREATE && (status.st_mode & 0600) != 0600 &&
+        sync_calls.fchmod(fd, (status.st_mode & 0777) | 0600) != 0)
+        return errno;
+    return 0;
 }
 
 /* Opens the lock file; it holds no bytes, so it cannot be half-built. */
 static enum gyre_status open_lock_file(struct sync_site *site, struct gyre_error *error)
 {
-    char        file[SITE_FILE_SIZE];
-    struct stat status;
-    int         flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-    int         fd;
+    char file[SITE_FILE_SIZE];
+    int  flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    int  fd, code;
 
     if (site->mode == SYNC_SITE_CREATE)
         flags |= O_CREAT;
     site_file(site, ".lock", file);
     fd = sync_calls.openat(site->dir_fd, file, flags, 0600);
     if (fd < 0)
-        return site_fail(error, errno, "openat");
-    if (sync_calls.fstat(fd, &status) != 0) {
-        int code = errno;
+        return site_blame(error, site_fail(error, errno, "openat"), SITE_LOCK);
+    code = check_lock_file(site, fd);
+    if (code != 0) {
         (void)sync_calls.close(fd);
-        return site_fail(error, code, "fstat");
-    }
-    if (!site_trusts(&status)) {
-        (void)sync_calls.close(fd);
-        return sync_fail(error, GYRE_DENIED, 0, "fstat");
+        return site_blame(error, site_fail(error, code, "fstat"), SITE_LOCK);
     }
     site->lock_fd = fd;
     return GYRE_OK;
 }
 
-enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode, struct sync_site **site,
-                                struct gyre_error *error)
+enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_site_mode mode,
+                                   struct sync_site **site, struct gyre_error *error)
 {
     struct sync_site *made = calloc(1, sizeof(*made));
     enum gyre_status  status;
 
     if (made == NULL)
-        return sync_fail(error, GYRE_NO_MEMORY, ENOMEM, "malloc");
+        return site_fail(error, ENOMEM, "malloc");
     made->mode = mode;
+    made->dir_fd = -1;
     made->lock_fd = -1;
-    (void)snprintf(made->name, sizeof(made->name), "%s", name);
-    status = site_open_dir(mode == SYNC_SITE_CREATE, &made->dir_fd, error);
-    if (status != GYRE_OK) {
-        free(made);
-        return status;
-    }
-    if (mode != SYNC_SITE_LOOK)
+    (void)snprintf(made->name, sizeof(made->name), "%s", place->name);
+    status = site_read_place(place, &made->access, error);
+    if (status == GYRE_OK)
+        status =
+            site_open_dir(&made->access, mode == SYNC_SITE_CREATE ? SITE_DIR_MAKE : SITE_DIR_FIND,
+                          &made->dir_fd, error);
+    if (status == GYRE_OK && mode != SYNC_SITE_LOOK)
         status = open_lock_file(made, error);
     if (status != GYRE_OK) {
         sync_site_close(made);
@@ -219,6 +186,17 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
     }
 }
 
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
+{
+    const char *call = is_waiting ? "fcntl(F_OFD_SETLKW)" : "fcntl(F_OFD_SETLK)";
+    int code = site_lock_byte(site->lock_fd, is_waiting ? F_OFD_SETLKW : F_OFD_SETLK, F_WRLCK,
+                              SITE_BYTE_ADMIN);
+
+    if (code == EAGAIN || code == EACCES)
+        return sync_fail(error, GYRE_BUSY, code, call);
+    return code == 0 ? GYRE_OK : site_fail(error, code, call);
+}
+
 void sync_site_unlock(struct sync_site *site)
 {
     (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ADMIN);
@@ -248,14 +226,16 @@ static bool is_last(struct sync_site *site)
  * DATA first: without it there is no ring, whatever else is left if we die in between.  The lock
  * file last: with it goes our right to the names, and a later remove would not know what is left.
  */
-static void unlink_all(struct sync_site *site)
+static int unlink_all(struct sync_site *site)
 {
     static const enum sync_object objects[] = {SYNC_DATA, SYNC_CTRL};
     char                          file[SITE_FILE_SIZE];
+    int                           code = 0;
 
     for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
         site_file(site, site_suffix(objects[i]), file);
-        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+        if (sync_calls.unlinkat(site->dir_fd, file, 0) != 0 && errno != ENOENT)
+            code = errno;                           /* another user's: all of it stays */
         site_building_file(site, objects[i], file); /* a dead creator's */
         (void)sync_calls.unlinkat(site->dir_fd, file, 0);
     }
@@ -265,6 +245,7 @@ static void unlink_all(struct sync_site *site)
     }
     site_file(site, ".lock", file);
     (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+    return code;
 }
 
 void sync_site_leave(struct sync_site *site, bool is_kept)
@@ -279,7 +260,7 @@ void sync_site_leave(struct sync_site *site, bool is_kept)
     }
     /* A lock file without a name is that of a ring removed by force: the name may be another's. */
     if (sync_calls.fstat(site->lock_fd, &status) == 0 && status.st_nlink > 0 && is_last(site))
-        unlink_all(site);
+        (void)unlink_all(site);
     (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
     sync_site_unlock(site);
 }
@@ -287,22 +268,19 @@ void sync_site_leave(struct sync_site *site, bool is_kept)
 /* True if there is a ring, or in doubt. */
 static bool has_data(struct sync_site *site)
 {
-    char file[SITE_FILE_SIZE];
-    int  fd;
+    char        file[SITE_FILE_SIZE];
+    struct stat status;
 
-    site_file(site, ".data", file);
-    fd = sync_calls.openat(site->dir_fd, file, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
-    if (fd < 0)
-        return errno != ENOENT;
-    (void)sync_calls.close(fd);
-    return true;
+    site_file(site, ".data", file); /* without a descriptor: they may be used up */
+    return sync_calls.fstatat(site->dir_fd, file, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+           errno != ENOENT;
 }
 
 /* With the admin byte held: no ring and nobody attached leaves only litter. */
 static void sweep(struct sync_site *site)
 {
     if (!has_data(site) && is_last(site))
-        unlink_all(site);
+        (void)unlink_all(site);
     (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
 }
 
@@ -324,11 +302,13 @@ enum gyre_status sync_site_remove(struct sync_site *site, bool is_forced, struct
         return status;
     if (!has_data(site)) {
         sweep(site); /* what a creator left that died before there was a ring */
-        status = sync_fail(error, GYRE_NOT_FOUND, ENOENT, "openat");
+        status = sync_fail(error, GYRE_NOT_FOUND, ENOENT, "fstatat");
     } else if (!is_forced && !is_last(site)) {
         status = sync_fail(error, GYRE_BUSY, 0, NULL);
     } else {
-        unlink_all(site);
+        int code = unlink_all(site);
+        if (code != 0)
+            status = site_blame(error, site_fail(error, code, "unlinkat"), SITE_DATA);
     }
     (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
     sync_site_unlock(site);
@@ -351,12 +331,18 @@ bool sync_site_is_named(struct sync_site *site)
 
 int site_lock_fd_for_looking(struct sync_site *site)
 {
-    char file[SITE_FILE_SIZE];
+    char        file[SITE_FILE_SIZE];
+    struct stat status;
 
     if (site->lock_fd < 0 && site->dir_fd >= 0 && site->mode == SYNC_SITE_LOOK) {
         site_file(site, ".lock", file);
         site->lock_fd = sync_calls.openat(site->dir_fd, file,
                                           O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+        if (site->lock_fd >= 0 && (sync_calls.fstat(site->lock_fd, &status) != 0 ||
+                                   !site_trusts(&site->access, SITE_LOCK, &status))) {
+            (void)sync_calls.close(site->lock_fd);
+            site->lock_fd = -1;
+        }
     }
     return site->lock_fd;
 }
@@ -364,11 +350,15 @@ int site_lock_fd_for_looking(struct sync_site *site)
 enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
                                 struct gyre_error *error)
 {
-    int              dir_fd;
-    enum gyre_status status = site_open_dir(false, &dir_fd, error);
-    DIR             *dir;
-    struct dirent   *entry;
+    struct sync_place  ours = {.name = NULL};
+    struct site_access access;
+    int                dir_fd;
+    enum gyre_status   status = site_read_place(&ours, &access, error);
+    DIR               *dir;
+    struct dirent     *entry;
 
+    if (status == GYRE_OK)
+        status = site_open_dir(&access, SITE_DIR_LIST, &dir_fd, error);
     if (status == GYRE_NOT_FOUND)
         return GYRE_OK; /* no directory, no rings */
     if (status != GYRE_OK)

@@ -21,10 +21,19 @@
 #define SITE_BYTE_PRODUCER 2
 #define SITE_BYTE_SEATS 16
 
+/* Whose files they are, and who else may use them: access.c. */
+struct site_access {
+    uid_t  owner;
+    gid_t  group; /* of new files; SITE_ANY_GROUP: that of the process */
+    mode_t mode;  /* of new files, as sync_place says it; 0: as they are, or 0600 */
+};
+#define SITE_ANY_GROUP ((gid_t)-1)
+
 struct sync_site {
     int                 dir_fd;
     int                 lock_fd; /* -1 in mode LOOK, until a lease is looked at */
     enum sync_site_mode mode;
+    struct site_access  access;
     char                name[SITE_FILE_SIZE];
 };
 
@@ -41,8 +50,41 @@ const char *site_suffix(enum sync_object object);
 void site_building_file(const struct sync_site *site, enum sync_object object,
                         char file[SITE_FILE_SIZE]);
 
-/* Opens the directory of this user's rings; makes it if told to. */
-enum gyre_status site_open_dir(bool is_creating, int *dir_fd, struct gyre_error *error);
+/* The files of a ring, by what they are called in an error's field. */
+enum site_file { SITE_DATA, SITE_CTRL, SITE_LOCK };
+
+/* access.c: reads what a place says of people. */
+enum gyre_status site_read_place(const struct sync_place *place, struct site_access *access,
+                                 struct gyre_error *error);
+
+/* access.c: what the directory is opened for. */
+enum site_dir {
+    SITE_DIR_FIND, /* to reach files by their names */
+    SITE_DIR_LIST, /* to read it as well */
+    SITE_DIR_MAKE  /* as FIND; made if it is missing and would be ours */
+};
+enum gyre_status site_open_dir(const struct site_access *access, enum site_dir purpose, int *dir_fd,
+                               struct gyre_error *error);
+
+/*
+ * access.c: true for a file that a ring may use: regular, one link at most, of the owner or root,
+ * DATA writable by nobody else and the others not by everybody.
+ */
+bool site_trusts(const struct site_access *access, enum site_file file, const struct stat *status);
+
+/* access.c: gives a new file its group and its mode, whatever the umask is. */
+enum gyre_status site_protect(const struct sync_site *site, enum site_file file, int fd,
+                              struct gyre_error *error);
+
+/* access.c: lets others reach files in the directory, if the new ring is for others too. */
+enum gyre_status site_open_to_others(const struct sync_site *site, struct gyre_error *error);
+
+/* access.c: for an existing file: EXISTS if the place asked for other rights than it has. */
+enum gyre_status site_compare(struct sync_site *site, enum site_file file,
+                              const struct stat *status, struct gyre_error *error);
+
+/* access.c: names the file in an error that names nothing yet. */
+enum gyre_status site_blame(struct gyre_error *error, enum gyre_status status, enum site_file file);
 
 /* The lock file for looking only; -1 if it cannot be opened. */
 int site_lock_fd_for_looking(struct sync_site *site);
@@ -50,14 +92,14 @@ int site_lock_fd_for_looking(struct sync_site *site);
 /* One OFD lock command on one byte: 0 or an errno. */
 int site_lock_byte(int fd, int command, short type, off_t byte);
 
-/* errno -> status: ENOENT, EACCES, ENOSPC and their like; anything else is SYSTEM. */
+/*
+ * errno -> status: ENOENT, EACCES, ENOSPC and their like; anything else is SYSTEM.  NO_MEMORY names
+ * in error->field what is used up.
+ */
 enum gyre_status site_fail(struct gyre_error *error, int code, const char *call);
 
-/*
- * A file that a ring may use: regular, of this user or root, one link at most, writable by no
- * other.
- */
-bool site_trusts(const struct stat *status);
+/* bell.c: until when one may sleep before the peer, if there is one, is looked at. */
+uint64_t bell_until(uint32_t peer_role, uint64_t deadline_ns);
 
 /* Absolute monotonic nanoseconds as the kernel wants them. */
 struct timespec clock_timespec(uint64_t ns);

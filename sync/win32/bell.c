@@ -20,8 +20,8 @@ enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t
     char    suffix[24];
 
     snprintf(suffix, sizeof(suffix), "!bell.%u", (unsigned)which);
-    sync_object_name(name, site->id, suffix);
-    HANDLE event = sync_calls.CreateEventExW(&site->guard.attributes, name, 0,
+    sync_object_name(name, site->scope, site->id, suffix);
+    HANDLE event = sync_calls.CreateEventExW(&site->guard.other.attributes, name, 0,
                                              SYNCHRONIZE | EVENT_MODIFY_STATE);
     if (event == NULL)
         return sync_fail_os(error, GetLastError(), "CreateEventExW");
@@ -60,9 +60,11 @@ void sync_bell_clear(struct sync_bell *bell)
 }
 
 /* The peer is known to be gone: a ring that came before counts first. */
-static enum sync_wake rung_or_gone(HANDLE bell)
+static enum sync_wake rung_or_gone(const HANDLE bells[2], DWORD bell_count)
 {
-    return sync_calls.WaitForSingleObject(bell, 0) == WAIT_OBJECT_0 ? SYNC_RUNG : SYNC_PEER_GONE;
+    DWORD woken = sync_calls.WaitForMultipleObjects(bell_count, bells, FALSE, 0);
+
+    return woken < WAIT_OBJECT_0 + bell_count ? SYNC_RUNG : SYNC_PEER_GONE;
 }
 
 /*
@@ -79,22 +81,26 @@ static bool is_gone(const struct sync_site *site, HANDLE mutex, uint32_t role)
     return is_over;
 }
 
-/* Watches the peer if its mutex is known; never reports a timeout early. */
-static enum sync_wake wait_for_both(struct sync_site *site, HANDLE bell, uint32_t peer_role,
-                                    uint64_t deadline_ns)
+/* Watches the peer if its mutex is known; never reports a timeout early.  bells[1] may be NULL. */
+static enum sync_wake wait_for_all(struct sync_site *site, const HANDLE bells[2],
+                                   uint32_t peer_role, uint64_t deadline_ns)
 {
     HANDLE peer = peer_role != SYNC_ROLE_NONE ? site->peers[peer_role] : NULL;
-    HANDLE objects[3] = {bell, peer, NULL};
+    HANDLE objects[4] = {bells[0], bells[1], NULL, NULL};
+    DWORD  bell_count = bells[1] != NULL ? 2 : 1;
 
     for (;;) {
-        DWORD count = peer != NULL ? 2 : 1;
+        DWORD count = bell_count;
+        if (peer != NULL)
+            objects[count++] = peer;
         if (sync_clock_arm(&site->timer, deadline_ns))
             objects[count++] = site->timer;
         DWORD woken = sync_calls.WaitForMultipleObjects(count, objects, FALSE,
                                                         sync_clock_ms_until(deadline_ns));
-        if (woken == WAIT_OBJECT_0)
+        if (woken < WAIT_OBJECT_0 + bell_count)
             return SYNC_RUNG;
-        if (peer != NULL && (woken == WAIT_OBJECT_0 + 1 || woken == WAIT_ABANDONED_0 + 1) &&
+        if (peer != NULL &&
+            (woken == WAIT_OBJECT_0 + bell_count || woken == WAIT_ABANDONED_0 + bell_count) &&
             is_gone(site, peer, peer_role))
             return SYNC_PEER_GONE;
         if (woken == WAIT_FAILED) {
@@ -106,22 +112,30 @@ static enum sync_wake wait_for_both(struct sync_site *site, HANDLE bell, uint32_
     }
 }
 
-enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, uint32_t peer_role,
-                              uint64_t deadline_ns)
+enum sync_wake sync_object_wait(struct sync_site *site, const HANDLE bells[2], uint32_t peer_role,
+                                uint64_t deadline_ns)
 {
     DWORD os_code = ERROR_SUCCESS;
 
     if (peer_role == SYNC_ROLE_NONE || sync_lease_peer(site, peer_role, &os_code) != NULL)
-        return wait_for_both(site, bell->os, peer_role, deadline_ns);
+        return wait_for_all(site, bells, peer_role, deadline_ns);
     if (os_code == ERROR_FILE_NOT_FOUND)
-        return rung_or_gone(bell->os);
+        return rung_or_gone(bells, bells[1] != NULL ? 2 : 1);
 
     /* The peer cannot be watched just now: do not sleep long on that, ask again. */
     uint64_t slice_ns = sync_clock_now_ns() + DOUBT_NS;
     if (deadline_ns <= slice_ns)
-        return wait_for_both(site, bell->os, SYNC_ROLE_NONE, deadline_ns);
-    wait_for_both(site, bell->os, SYNC_ROLE_NONE, slice_ns);
+        return wait_for_all(site, bells, SYNC_ROLE_NONE, deadline_ns);
+    wait_for_all(site, bells, SYNC_ROLE_NONE, slice_ns);
     return SYNC_RUNG;
+}
+
+enum sync_wake sync_bell_wait(struct sync_bell *bell, struct sync_site *site, uint32_t peer_role,
+                              uint64_t deadline_ns)
+{
+    const HANDLE bells[2] = {bell->os, NULL};
+
+    return sync_object_wait(site, bells, peer_role, deadline_ns);
 }
 
 enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which, bool is_waiter,

@@ -15,12 +15,12 @@ struct sync_birth {
     HANDLE event;
 };
 
-enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
-                                 struct gyre_error *error)
+enum gyre_status sync_birth_open_at(const struct sync_place *place, struct sync_birth **birth,
+                                    struct gyre_error *error)
 {
     wchar_t            event_name[SYNC_OBJECT_NAME_SIZE];
     struct sync_guard  guard;
-    enum gyre_status   status = sync_guard_init(&guard, error);
+    enum gyre_status   status = sync_guard_init(&guard, place, error);
     struct sync_birth *opened;
 
     if (status != GYRE_OK)
@@ -28,9 +28,11 @@ enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
     opened = calloc(1, sizeof(*opened));
     if (opened == NULL)
         return sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
-    sync_object_name(event_name, name, "!born");
-    opened->event = sync_calls.CreateEventExW(
-        &guard.attributes, event_name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE | EVENT_MODIFY_STATE);
+    sync_object_name(event_name, place->is_global ? SYNC_SCOPE_GLOBAL : SYNC_SCOPE_LOCAL,
+                     place->name, "!born");
+    opened->event =
+        sync_calls.CreateEventExW(&guard.other.attributes, event_name, CREATE_EVENT_MANUAL_RESET,
+                                  SYNCHRONIZE | EVENT_MODIFY_STATE);
     if (opened->event == NULL) {
         status = sync_fail_os(error, GetLastError(), "CreateEventExW");
         free(opened);

@@ -1,7 +1,7 @@
 /*
  * calls.c - fills the table of Win32 calls with the real ones.
  *
- * It knows how two calls of ntdll are found; what they are for is site.c's business.
+ * It knows how calls of ntdll are found; what they are for is the business of the other files.
  */
 #include "calls.h"
 
@@ -10,6 +10,7 @@
 #define ENTRY_POINT_NOT_FOUND ((NTSTATUS)0xC0000139L)
 
 typedef NTSTATUS(WINAPI *open_directory_call)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *);
+typedef NTSTATUS(WINAPI *query_semaphore_call)(HANDLE, int, void *, ULONG, ULONG *);
 typedef NTSTATUS(WINAPI *query_directory_call)(HANDLE, void *, ULONG, BOOLEAN, BOOLEAN, ULONG *,
                                                ULONG *);
 
@@ -41,6 +42,20 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     if (!find_in_ntdll("NtQueryDirectoryObject", &call, sizeof(call)))
         return ENTRY_POINT_NOT_FOUND;
     return call(directory, buffer, size, is_single_entry, is_restarted, context, length);
+}
+
+NTSTATUS WINAPI sync_query_semaphore(HANDLE semaphore, ULONG *count)
+{
+    query_semaphore_call call;
+    ULONG                counts[2] = {0, 0}; /* the current one and the maximum */
+    NTSTATUS             result;
+
+    if (!find_in_ntdll("NtQuerySemaphore", &call, sizeof(call)))
+        return ENTRY_POINT_NOT_FOUND;
+    result = call(semaphore, 0, counts, sizeof(counts), NULL);
+    if (result >= 0)
+        *count = counts[0];
+    return result;
 }
 
 struct sync_calls sync_calls = {

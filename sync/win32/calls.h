@@ -15,6 +15,7 @@
 
 #include <bcrypt.h>
 #include <io.h>
+#include <sddl.h>
 #include <winternl.h>
 
 /* One entry of an object directory, as ntdll returns it. */
@@ -24,14 +25,20 @@ struct sync_directory_entry {
 };
 
 /*
- * No import library names these two of ntdll on every toolchain, so they are looked up at the time
- * of the call; STATUS_ENTRYPOINT_NOT_FOUND if they are missing.
+ * No import library names these calls of ntdll on every toolchain, so they are looked up when they
+ * are called; STATUS_ENTRYPOINT_NOT_FOUND if they are missing.
  */
 NTSTATUS WINAPI sync_open_directory(HANDLE *directory, ACCESS_MASK access,
                                     OBJECT_ATTRIBUTES *which);
 NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
                                      BOOLEAN is_single_entry, BOOLEAN is_restarted, ULONG *context,
                                      ULONG *length);
+
+/* SEMAPHORE_QUERY_STATE, which no header of user mode names. */
+#define SYNC_SEMAPHORE_QUERY 0x0001u
+
+/* The current count of a semaphore, which no call of kernel32 tells without taking of it. */
+NTSTATUS WINAPI sync_query_semaphore(HANDLE semaphore, ULONG *count);
 
 #define SYNC_CALL_LIST(X)                                                                          \
     X(AcquireSRWLockExclusive)                                                                     \
@@ -40,15 +47,19 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(CancelIoEx)                                                                                  \
     X(CancelSynchronousIo)                                                                         \
     X(CloseHandle)                                                                                 \
+    X(ConvertStringSecurityDescriptorToSecurityDescriptorW)                                        \
+    X(ConvertStringSidToSidW)                                                                      \
     X(CreateEventExW)                                                                              \
     X(CreateFileMappingW)                                                                          \
     X(CreateMutexExW)                                                                              \
+    X(CreateSemaphoreExW)                                                                          \
     X(CreateThread)                                                                                \
     X(CreateWaitableTimerExW)                                                                      \
     X(DuplicateHandle)                                                                             \
     X(EqualSid)                                                                                    \
     X(FreeLibrary)                                                                                 \
     X(FreeLibraryAndExitThread)                                                                    \
+    X(GetAce)                                                                                      \
     X(GetCurrentProcess)                                                                           \
     X(GetCurrentProcessId)                                                                         \
     X(GetCurrentThread)                                                                            \
@@ -56,12 +67,15 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(GetModuleHandleExW)                                                                          \
     X(GetModuleHandleW)                                                                            \
     X(GetProcAddress)                                                                              \
+    X(GetSecurityDescriptorDacl)                                                                   \
     X(GetSecurityDescriptorOwner)                                                                  \
+    X(GetSecurityDescriptorSacl)                                                                   \
     X(GetStdHandle)                                                                                \
     X(GetSystemTimePreciseAsFileTime)                                                              \
     X(GetTokenInformation)                                                                         \
     X(InitializeAcl)                                                                               \
     X(InitializeSecurityDescriptor)                                                                \
+    X(LocalFree)                                                                                   \
     X(MapViewOfFile)                                                                               \
     X(OpenEventW)                                                                                  \
     X(OpenFileMappingW)                                                                            \
@@ -73,11 +87,13 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(ReadFile)                                                                                    \
     X(ReleaseMutex)                                                                                \
     X(ReleaseSRWLockExclusive)                                                                     \
+    X(ReleaseSemaphore)                                                                            \
     X(ResetEvent)                                                                                  \
     X(SetConsoleCtrlHandler)                                                                       \
     X(SetEvent)                                                                                    \
     X(SetSecurityDescriptorDacl)                                                                   \
     X(SetSecurityDescriptorOwner)                                                                  \
+    X(SetSecurityDescriptorSacl)                                                                   \
     X(SetWaitableTimer)                                                                            \
     X(Sleep)                                                                                       \
     X(SleepConditionVariableSRW)                                                                   \
@@ -89,7 +105,8 @@ NTSTATUS WINAPI sync_query_directory(HANDLE directory, void *buffer, ULONG size,
     X(WakeConditionVariable)                                                                       \
     X(_setmode)                                                                                    \
     X(sync_open_directory)                                                                         \
-    X(sync_query_directory)
+    X(sync_query_directory)                                                                        \
+    X(sync_query_semaphore)
 
 /* Each field has the name and the type of the function it stands for. */
 struct sync_calls {

@@ -67,7 +67,7 @@ static void role_name(const struct sync_site *site, uint32_t role, const char *e
     else
         snprintf(suffix, sizeof(suffix), "!seat.%u%s", (unsigned)(role - SYNC_ROLE_SEAT(0)),
                  ending);
-    sync_object_name(name, site->id, suffix);
+    sync_object_name(name, site->scope, site->id, suffix);
 }
 
 /* Makes the event that outlives every thread of this process, once a predecessor's has vanished. */
@@ -79,7 +79,7 @@ static enum gyre_status plant_held_event(struct lease *lease)
     role_name(lease->site, lease->role, ".held", name);
     do {
         HANDLE event =
-            sync_calls.CreateEventExW(&lease->site->guard.attributes, name, 0, SYNCHRONIZE);
+            sync_calls.CreateEventExW(&lease->site->guard.other.attributes, name, 0, SYNCHRONIZE);
         DWORD os_code = GetLastError();
         if (event == NULL)
             return sync_fail_os(&lease->failure, os_code, "CreateEventExW");
@@ -260,7 +260,7 @@ enum gyre_status sync_lease_take(struct sync_site *site, uint32_t role, struct g
     lease->site = site;
     lease->role = role;
     role_name(site, role, "", name);
-    lease->mutex = sync_calls.CreateMutexExW(&site->guard.attributes, name, 0,
+    lease->mutex = sync_calls.CreateMutexExW(&site->guard.other.attributes, name, 0,
                                              SYNCHRONIZE | MUTEX_MODIFY_STATE);
     if (lease->mutex == NULL) {
         status = sync_fail_os(error, GetLastError(), "CreateMutexExW");

@@ -14,9 +14,14 @@ static void object_name(const struct sync_site *site, enum sync_object object,
 {
     assert(object == SYNC_DATA || site->id[0] != '\0');
     if (object == SYNC_DATA)
-        sync_object_name(name, site->name, "");
+        sync_object_name(name, site->scope, site->name, "");
     else
-        sync_object_name(name, site->id, "!ctrl");
+        sync_object_name(name, site->scope, site->id, "!ctrl");
+}
+
+static const char *field_of(enum sync_object object)
+{
+    return object == SYNC_DATA ? "data" : "ctrl";
 }
 
 static enum gyre_status fail_section(struct gyre_error *error, DWORD os_code, const char *call)
@@ -53,6 +58,33 @@ static enum gyre_status map_whole(HANDLE section, DWORD access, struct sync_map 
     return GYRE_OK;
 }
 
+/*
+ * Refused: because what has the name is not for us, or, where nothing has it, because only some may
+ * make a section in Global\.
+ */
+static enum gyre_status fail_creation(struct sync_site *site, const wchar_t *name, DWORD os_code,
+                                      struct gyre_error *error)
+{
+    HANDLE there = NULL;
+
+    if (os_code != ERROR_ACCESS_DENIED || site->scope != SYNC_SCOPE_GLOBAL)
+        return fail_section(error, os_code, "CreateFileMapping");
+    there = sync_calls.OpenFileMappingW(READ_CONTROL, FALSE, name);
+    if (there != NULL)
+        sync_calls.CloseHandle(there);
+    else if (GetLastError() == ERROR_FILE_NOT_FOUND)
+        error->field = "scope";
+    return fail_section(error, os_code, "CreateFileMapping");
+}
+
+static enum gyre_status blame_object(struct gyre_error *error, enum gyre_status status,
+                                     enum sync_object object)
+{
+    if (status < 0 && status != GYRE_NOT_FOUND && error->field == NULL)
+        error->field = field_of(object);
+    return status;
+}
+
 /* DATA has a name that anybody can guess: what another user put there is not opened. */
 static enum gyre_status check_owner(const struct sync_site *site, HANDLE section,
                                     struct gyre_error *error)
@@ -69,12 +101,13 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
     enum gyre_status status = GYRE_OK;
 
     object_name(site, object, name);
-    HANDLE section = sync_calls.CreateFileMappingW(INVALID_HANDLE_VALUE, &site->guard.attributes,
+    struct sync_guard_list *list = object == SYNC_DATA ? &site->guard.data : &site->guard.other;
+    HANDLE section = sync_calls.CreateFileMappingW(INVALID_HANDLE_VALUE, &list->attributes,
                                                    PAGE_READWRITE | SEC_COMMIT, (DWORD)(size >> 32),
                                                    (DWORD)(size & UINT32_MAX), name);
     DWORD  os_code = GetLastError();
     if (section == NULL)
-        return fail_section(error, os_code, "CreateFileMapping");
+        return blame_object(error, fail_creation(site, name, os_code, error), object);
     if (os_code == ERROR_ALREADY_EXISTS)
         status = check_owner(site, section, error);
     if (status == GYRE_OK)
@@ -83,7 +116,7 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
         *is_new = os_code != ERROR_ALREADY_EXISTS;
     else
         sync_calls.CloseHandle(section);
-    return status;
+    return blame_object(error, status, object);
 }
 
 /* The object has had its name since it was made; a waiter that is not told finds it in a slice. */
@@ -96,7 +129,7 @@ enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object objec
     (void)error;
     if (object != SYNC_DATA)
         return GYRE_OK;
-    sync_object_name(name, site->name, "!born");
+    sync_object_name(name, site->scope, site->name, "!born");
     HANDLE born = sync_calls.OpenEventW(EVENT_MODIFY_STATE, FALSE, name);
     if (born == NULL)
         return GYRE_OK;
@@ -115,13 +148,13 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     object_name(site, object, name);
     HANDLE section = sync_calls.OpenFileMappingW(access | READ_CONTROL, FALSE, name);
     if (section == NULL)
-        return fail_section(error, GetLastError(), "OpenFileMapping");
+        return blame_object(error, fail_section(error, GetLastError(), "OpenFileMapping"), object);
     status = check_owner(site, section, error);
     if (status == GYRE_OK)
         status = map_whole(section, access, map, error);
     if (status != GYRE_OK)
         sync_calls.CloseHandle(section);
-    return status;
+    return blame_object(error, status, object);
 }
 
 void sync_map_discard(struct sync_site *site, enum sync_object object)

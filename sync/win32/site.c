@@ -12,7 +12,6 @@
 
 #include "site.h"
 
-#define NAMESPACE "Local\\"
 #define PREFIX "Gyre."
 #define NAME_NOT_FOUND ((NTSTATUS)0xC0000034L)
 #define PATH_NOT_FOUND ((NTSTATUS)0xC000003AL)
@@ -21,14 +20,23 @@
 #define DIRECTORY_QUERY_RIGHT 0x0001u
 #define ENTRY_SIZE (132u * 1024u) /* holds the longest name and type that can exist */
 
-void sync_object_name(wchar_t name[SYNC_OBJECT_NAME_SIZE], const char *stem, const char *suffix)
+void sync_object_name(wchar_t name[SYNC_OBJECT_NAME_SIZE], enum sync_scope scope, const char *stem,
+                      const char *suffix)
 {
-    char ascii[SYNC_OBJECT_NAME_SIZE];
-    int  length = snprintf(ascii, sizeof(ascii), NAMESPACE PREFIX "%s%s", stem, suffix);
+    const char *space = scope == SYNC_SCOPE_GLOBAL ? "Global\\" : "Local\\";
+    char        ascii[SYNC_OBJECT_NAME_SIZE];
+    int         length = snprintf(ascii, sizeof(ascii), "%s" PREFIX "%s%s", space, stem, suffix);
 
     assert(length > 0 && (size_t)length < sizeof(ascii));
     for (int idx = 0; idx <= length; idx++)
         name[idx] = (wchar_t)ascii[idx];
+}
+
+static enum gyre_status blame_lock(struct gyre_error *error, enum gyre_status status)
+{
+    if (status == GYRE_DENIED)
+        error->field = "lock";
+    return status;
 }
 
 /* What tells us that a site is there is its mutex; one who only looks does not keep it. */
@@ -41,7 +49,7 @@ static enum gyre_status find_init_mutex(struct sync_site *site, const wchar_t *n
     DWORD  os_code = GetLastError();
 
     if (mutex == NULL && (mode == SYNC_SITE_JOIN || os_code == ERROR_FILE_NOT_FOUND))
-        return sync_fail_os(error, os_code, "OpenMutexW");
+        return blame_lock(error, sync_fail_os(error, os_code, "OpenMutexW"));
     if (mode == SYNC_SITE_JOIN)
         site->init_mutex = mutex;
     else if (mutex != NULL)
@@ -55,33 +63,36 @@ static enum gyre_status open_init_mutex(struct sync_site *site, enum sync_site_m
     wchar_t          name[SYNC_OBJECT_NAME_SIZE];
     enum gyre_status status = GYRE_OK;
 
-    sync_object_name(name, site->name, "!init");
+    sync_object_name(name, site->scope, site->name, "!init");
     if (mode != SYNC_SITE_CREATE) {
         status = find_init_mutex(site, name, mode, error);
     } else {
-        site->init_mutex = sync_calls.CreateMutexExW(
-            &site->guard.attributes, name, 0, SYNCHRONIZE | MUTEX_MODIFY_STATE | READ_CONTROL);
+        site->init_mutex =
+            sync_calls.CreateMutexExW(&site->guard.other.attributes, name, 0,
+                                      SYNCHRONIZE | MUTEX_MODIFY_STATE | READ_CONTROL);
         if (site->init_mutex == NULL)
-            status = sync_fail_os(error, GetLastError(), "CreateMutexExW");
+            status = blame_lock(error, sync_fail_os(error, GetLastError(), "CreateMutexExW"));
     }
     if (status != GYRE_OK || site->init_mutex == NULL)
         return status;
     if (sync_guard_owns(&site->guard, site->init_mutex))
         return GYRE_OK;
-    return sync_fail(error, GYRE_DENIED, ERROR_INVALID_OWNER, "GetKernelObjectSecurity");
+    return blame_lock(
+        error, sync_fail(error, GYRE_DENIED, ERROR_INVALID_OWNER, "GetKernelObjectSecurity"));
 }
 
-enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode, struct sync_site **site,
-                                struct gyre_error *error)
+enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_site_mode mode,
+                                   struct sync_site **site, struct gyre_error *error)
 {
     struct sync_site *opened = calloc(1, sizeof(*opened));
     enum gyre_status  status;
 
-    assert(strlen(name) < sizeof(opened->name));
+    assert(strlen(place->name) < sizeof(opened->name));
     if (opened == NULL)
         return sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
-    strcpy(opened->name, name);
-    status = sync_guard_init(&opened->guard, error);
+    strcpy(opened->name, place->name);
+    opened->scope = place->is_global ? SYNC_SCOPE_GLOBAL : SYNC_SCOPE_LOCAL;
+    status = sync_guard_init(&opened->guard, place, error);
     if (status == GYRE_OK)
         status = open_init_mutex(opened, mode, error);
     if (status == GYRE_OK)
@@ -102,16 +113,23 @@ void sync_site_close(struct sync_site *site)
         sync_calls.CloseHandle(site->timer);
     if (site->init_mutex != NULL)
         sync_calls.CloseHandle(site->init_mutex);
+    sync_guard_close(&site->guard);
     free(site);
 }
 
 /* An abandoned mutex is no error: whoever reads the map finds out how far the dead one came. */
 enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error)
 {
-    DWORD woken;
-
     assert(site->init_mutex != NULL && !site->is_locked);
-    woken = sync_calls.WaitForSingleObject(site->init_mutex, INFINITE);
+    return sync_site_hold(site, true, error);
+}
+
+enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
+{
+    DWORD woken = sync_calls.WaitForSingleObject(site->init_mutex, is_waiting ? INFINITE : 0);
+
+    if (woken == WAIT_TIMEOUT)
+        return sync_fail(error, GYRE_BUSY, 0, NULL);
     if (woken != WAIT_OBJECT_0 && woken != WAIT_ABANDONED)
         return sync_fail_os(error, GetLastError(), "WaitForSingleObject");
     site->is_locked = true;
@@ -164,7 +182,7 @@ enum gyre_status sync_site_remove(struct sync_site *site, bool is_forced, struct
     wchar_t name[SYNC_OBJECT_NAME_SIZE];
 
     (void)is_forced;
-    sync_object_name(name, site->name, "");
+    sync_object_name(name, site->scope, site->name, "");
     HANDLE section = sync_calls.OpenFileMappingW(FILE_MAP_READ, FALSE, name);
     if (section == NULL)
         return sync_fail_os(error, GetLastError(), "OpenFileMapping");
@@ -230,7 +248,7 @@ static bool is_of_this_user(const struct sync_guard *guard, const char *ring)
 {
     wchar_t name[SYNC_OBJECT_NAME_SIZE];
 
-    sync_object_name(name, ring, "");
+    sync_object_name(name, SYNC_SCOPE_LOCAL, ring, "");
     HANDLE section = sync_calls.OpenFileMappingW(FILE_MAP_READ | READ_CONTROL, FALSE, name);
     if (section == NULL)
         return false;
@@ -317,8 +335,9 @@ static enum gyre_status collect(HANDLE directory, const struct sync_guard *guard
 static enum gyre_status collect_all(struct name_list *list, struct gyre_error *error)
 {
     HANDLE            directory;
+    struct sync_place ours = {NULL, NULL, NULL, NULL, 0, false};
     struct sync_guard guard;
-    enum gyre_status  status = sync_guard_init(&guard, error);
+    enum gyre_status  status = sync_guard_init(&guard, &ours, error);
 
     if (status != GYRE_OK)
         return status;

@@ -4,7 +4,7 @@
  * Names.  A ring's name has only A-Z a-z 0-9 . _ - in it.  Every object but DATA has a '!' in its
  * name, so no ring, whatever it is called, can meet another ring's auxiliary object:
  *
- *      Local\Gyre.NAME              DATA                          guessable
+ *      Local\Gyre.NAME              DATA                          guessable (Global\ by option)
  *      Local\Gyre.NAME!init         the site's lock               guessable
  *      Local\Gyre.NAME!born         rung when DATA is published   guessable; harmless
  *      Local\Gyre.ID!ctrl           CTRL
@@ -13,6 +13,7 @@
  *      Local\Gyre.ID!producer.held  exists while the holder's process does; see lease.c
  *      Local\Gyre.ID!seat.N.held
  *      Local\Gyre.ID!bell.N         the event of a bell
+ *      Local\Gyre.ID!gate.N         the semaphore of a group
  */
 #ifndef GYRE_SYNC_WIN32_SITE_H
 #define GYRE_SYNC_WIN32_SITE_H
@@ -25,29 +26,46 @@
 #define SYNC_ROLE_COUNT 256u      /* the producer and 255 seats */
 
 /*
- * Who may touch our objects: this user, who also owns them, and the system.  Points into itself, so
- * it is never copied.
+ * Who may touch our objects: this user, who also owns them, the system, whoever owns the site, and
+ * those to whom a security descriptor gives rights.  Points into itself, so it is never copied.
  */
-struct sync_guard {
+#define SYNC_GUARD_ACL_SIZE 2048u
+
+union sync_guard_sid {
+    SID     sid;
+    uint8_t bytes[SECURITY_MAX_SID_SIZE];
+};
+
+struct sync_guard_list {
     SECURITY_ATTRIBUTES attributes;
     SECURITY_DESCRIPTOR descriptor;
+    union {
+        ACL     acl;
+        uint8_t bytes[SYNC_GUARD_ACL_SIZE];
+    } dacl;
+};
+
+struct sync_guard {
     union {
         TOKEN_USER token;
         uint8_t    bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
     } user;
-    union {
-        ACL     acl;
-        uint8_t bytes[sizeof(ACL) + 2 * (sizeof(ACCESS_ALLOWED_ACE) + SECURITY_MAX_SID_SIZE)];
-    } dacl;
+    union sync_guard_sid   owner;  /* of the site: another user; the user if nobody was named */
+    PSECURITY_DESCRIPTOR   parsed; /* the descriptor that was given, or NULL */
+    struct sync_guard_list data;   /* of DATA: others at most read */
+    struct sync_guard_list other;  /* of all other objects */
 };
 
+enum sync_scope { SYNC_SCOPE_LOCAL, SYNC_SCOPE_GLOBAL };
+
 struct sync_site {
-    char     name[SYNC_RING_NAME_SIZE];
-    char     id[33]; /* the ring's identity in hexadecimal; empty: not identified */
-    uint64_t ring_id[2];
-    HANDLE   init_mutex; /* NULL in mode LOOK */
-    bool     is_locked;
-    HANDLE   timer;                        /* for short deadlines; made at the first one */
+    char            name[SYNC_RING_NAME_SIZE];
+    char            id[33]; /* the ring's identity in hexadecimal; empty: not identified */
+    uint64_t        ring_id[2];
+    enum sync_scope scope;
+    HANDLE          init_mutex; /* NULL in mode LOOK */
+    bool            is_locked;
+    HANDLE          timer;                 /* for short deadlines; made at the first one */
     PVOID volatile peers[SYNC_ROLE_COUNT]; /* mutexes of roles we have asked about */
     struct sync_guard guard;
 };
@@ -55,14 +73,23 @@ struct sync_site {
 /* host.c: the status for an error of the system, recorded. */
 enum gyre_status sync_fail_os(struct gyre_error *error, DWORD os_code, const char *call);
 
-/* host.c: fills a guard for the user of this process.  DENIED, NO_MEMORY, SYSTEM. */
-enum gyre_status sync_guard_init(struct sync_guard *guard, struct gyre_error *error);
+/*
+ * access.c: fills a guard for the user of this process and what the place says; freed by close,
+ * also after a failure.  BAD_ARGUMENT, UNSUPPORTED, DENIED, NO_MEMORY, SYSTEM.
+ */
+enum gyre_status sync_guard_init(struct sync_guard *guard, const struct sync_place *place,
+                                 struct gyre_error *error);
+void             sync_guard_close(struct sync_guard *guard);
 
-/* host.c: true if the object, opened with READ_CONTROL, belongs to the guard's user. */
+/*
+ * access.c: true if the object, opened with READ_CONTROL, belongs to the site's owner, the system
+ * or the administrators.
+ */
 bool sync_guard_owns(const struct sync_guard *guard, HANDLE object);
 
-/* site.c: "Local\Gyre." stem suffix.  The stem is the name of a ring or its identity. */
-void sync_object_name(wchar_t name[SYNC_OBJECT_NAME_SIZE], const char *stem, const char *suffix);
+/* site.c: "Local\Gyre." or "Global\Gyre.", stem, suffix.  The stem is a ring's name or identity. */
+void sync_object_name(wchar_t name[SYNC_OBJECT_NAME_SIZE], enum sync_scope scope, const char *stem,
+                      const char *suffix);
 
 /* lease.c: gives back what a closing site still holds, and its handles of peers' mutexes. */
 void sync_lease_drop_all(struct sync_site *site);
@@ -79,6 +106,10 @@ HANDLE sync_lease_peer(struct sync_site *site, uint32_t role, DWORD *os_code);
  * role's mutex, so that no new holder is meant.
  */
 bool sync_lease_is_over(const struct sync_site *site, uint32_t role);
+
+/* bell.c: waits for one or two objects (bells[1] may be NULL), and for the peer's death. */
+enum sync_wake sync_object_wait(struct sync_site *site, const HANDLE bells[2], uint32_t peer_role,
+                                uint64_t deadline_ns);
 
 /* clock.c: milliseconds to the deadline, rounded up; INFINITE for UINT64_MAX, else at most 2^31. */
 DWORD sync_clock_ms_until(uint64_t deadline_ns);

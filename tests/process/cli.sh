@@ -152,7 +152,7 @@ test_prompt() {
     has "stat shows the seat" stat '^ +0  reliable  (asleep|awake)'
     gyre stat "$ring" --json >stat
     has "stat --json is one object" stat \
-        '^\{"name":"'"$ring"'",.*"next_seq":3,.*"seats":\[\{"seat_idx":0,"kind":"reliable".*\}\]\}$'
+        '^\{"name":"'"$ring"'",.*"next_seq":3,.*"seats":\[\{"seat_idx":0,"kind":"reliable".*,"group":null\}\],"groups":\[\]\}$'
     gyre list >names
     has "list names the ring" names "^$ring\$"
     gyre list --json >names
@@ -319,6 +319,108 @@ test_deaths() {
     close_producer "deaths"
 }
 
+is_member_stuck() { # on its way to a full pipe with its claim of 8 messages, and nobody else moves
+    local before after
+    before=$(gyre stat "$ring" --json 2>/dev/null)
+    after=$(gyre stat "$ring" --json 2>/dev/null)
+    grep -qE '"lag_bytes":512,.*"groups":.*"next_seq":[0-9]{4}' <<<"$after" &&
+        test "$after" = "$before"
+}
+
+group_has() { # group_has PATTERN: in what stat --json says of the groups
+    gyre stat "$ring" --json | sed 's/.*"groups"//' | grep -qE "$1"
+}
+
+test_groups() {
+    local one two i
+    new_ring
+    seq 1 20000 >in
+    "${run[@]}" sub "$ring" --group work >out.1 2>err.1 &
+    one=$!
+    "${run[@]}" sub "$ring" --group work --claim 16 >out.2 2>err.2 &
+    two=$!
+    gyre pub "$ring" --capacity 4K --subscribers 2 <in
+    ended "the first of a group ends with the producer" 0 $one
+    ended "the second of a group ends with the producer" 0 $two
+    sort -n out.1 out.2 >out
+    same "two of a group share the lines, each is written once" out in
+    check "and none is told as redelivered" test ! -s err.1 -a ! -s err.2
+
+    # A pipe holds less than that, so the first of the two is killed with messages it cannot write.
+    new_ring
+    seq 1 30000 >in
+    open_producer ""
+    mkfifo drain
+    "${run[@]}" sub "$ring" --group work --claim 8 >drain 3>&- &
+    one=$!
+    exec 4<drain
+    await group_has work
+    cat in >&3
+    await published 30000
+    await is_member_stuck
+    gyre stat "$ring" >stat
+    has "stat shows a group" stat '^reliable +no +1 +0 +[0-9,]{5,} +0 +0 +work'
+    has "stat shows what a member has claimed" stat '^ +0  reliable .* 512 .* work'
+    gyre stat "$ring" --json >stat
+    has "stat --json shows both" stat '"lag_bytes":512,.*,"group":"work"\}\],"groups":\[\{"name":'\
+'"work","kind":"reliable","keep":false,"member_count":1,"orphan_count":0,"next_seq":[0-9]+,'
+    "${run[@]}" sub "$ring" --group work >out.2 2>err.2 3>&- 4<&- &
+    two=$!
+    await group_has '"member_count":2,'
+    kill -9 $one
+    wait $one 2>/dev/null
+    cat <&4 >out.1
+    exec 4<&-
+    await group_has '"member_count":1,"orphan_count":0,.*"redelivered_count":1\}'
+    close_producer "a group"
+    ended "who is left of a group ends with the producer" 0 $two
+    check "both wrote some" test -s out.1 -a -s out.2
+    sort -nu out.1 out.2 >out
+    same "nothing is lost when one of a group is killed" out in
+    sed -n 's/^gyre: redelivered: message //p' err.2 | awk '{ print $1 + 1 }' >redelivered
+    check "what it had claimed is redelivered" test "$(wc -l <redelivered)" -eq 8
+    check "and told as such, as is every line that came twice" \
+        test -z "$(sort out.1 out.2 | uniq -d | sort - redelivered redelivered | uniq -u)"
+    rm drain
+}
+
+test_groups_kept() {
+    local i lost
+    new_ring
+    open_producer "" zero one
+    gyre sub "$ring" --group kept --keep-group --from 1 -n 0 || fail "a kept group" "status $?"
+    printf 'two\nthree\n' >&3
+    await published 4
+    check "a kept group stays without members" group_has '"kept",.*"keep":true,"member_count":0,'
+    gyre sub "$ring" --group kept --keep-group --claim 2 -n 1 >out
+    gyre sub "$ring" --group kept --keep-group --claim 9 -n 2 >>out 2>err
+    printf '%s\n' one two three >wanted
+    same "and goes on where the last one left it" out wanted
+    check "--claim takes no more than -n" test ! -s err
+    says "a group of another kind" 1 "--group kept: .*without --lossy \(field kind\)" \
+        sub "$ring" --group kept --keep-group --lossy
+    says "a group with other flags" 1 "--group kept: .*with --keep-group \(field group_flags\)" \
+        sub "$ring" --group kept
+    for i in $(seq 2 16); do
+        gyre sub "$ring" --group "kept.$i" --keep-group -n 0
+    done
+    says "a group too many" 1 "--group more: .*no place for another group" sub "$ring" --group more
+    close_producer "kept"
+
+    new_ring
+    open_producer "--capacity 4K" start
+    gyre sub "$ring" --lossy --group lossy --keep-group -n 0
+    says "a lossy group" 1 "--group lossy: .*with --lossy \(field kind\)" \
+        sub "$ring" --group lossy --keep-group
+    seq 1 1000 >&3
+    await published 1001
+    says "a lossy group tells of a gap" 6 '^gyre: gap: [0-9]+ messages lost before' \
+        sub "$ring" --lossy --group lossy --keep-group -n 1
+    lost=$(awk '/^gyre: gap: / { print $3 }' err)
+    check "and counts it" test "$(cat out)" = $((lost + 1))
+    close_producer "lossy"
+}
+
 test_codes() {
     new_ring
     says "stat of no ring" 3 "^gyre: stat: $ring: no ring has this name" stat "$ring"
@@ -336,6 +438,17 @@ test_codes() {
     says "no name" 2 "^gyre: sub: NAME: .*missing" sub
     says "two names" 2 "^gyre: sub: y: " sub x y
     says "a name for list" 2 "^gyre: list: x: " list x
+    says "a mode with too many rights" 2 "^gyre: pub: x: --mode 0666: .*0644" pub x --mode 0666
+    says "a mode that is none" 2 "^gyre: pub: --mode 9: not a mode" pub x --mode 9
+    says "an unknown scope" 2 "^gyre: tail: --scope all: neither" tail x --scope all
+    says "an unknown owner" 2 "^gyre: tail: x: --owner no.body: .*a user" tail x --owner no.body
+    if [ -n "${GYRE_WINE:-}" ]; then
+        says "a mode on Windows" 1 "^gyre: pub: x: --mode 0640: .*cannot do that" pub x --mode 0640
+        says "a bad SDDL" 2 "^gyre: pub: x: --sddl nonsense: " pub x --sddl nonsense
+    else
+        says "an SDDL on Linux" 1 "^gyre: pub: x: --sddl D:: .*cannot do that" pub x --sddl D:
+        says "advice where memory is used up" 1 "^gyre: advice: " pub "$ring" --capacity 1T
+    fi
     says "bad name" 2 "^gyre: pub: no/slash: .*field name" pub no/slash
     says "bad name behind --" 2 "^gyre: stat: -x: .*field name" stat -- -x
     says "a value is missing" 2 "^gyre: sub: -n COUNT: .*missing" sub x -n
@@ -351,6 +464,14 @@ test_codes() {
     says "bad count" 2 "--count many: not a whole number" sub x --count many
     says "bad start" 2 "--from first: neither" sub x --from first
     says "bad duration" 2 "--timeout 1.x: not a duration" sub x --timeout 1.x
+    says "--claim without a group" 2 "^gyre: sub: --claim: without --group" sub x --claim 2
+    says "--claim of nothing" 2 "--claim 0: .*zero" sub x --group g --claim 0
+    says "--keep-group without a group" 2 "^gyre: sub: --keep-group: without --group" \
+        sub x --keep-group
+    says "a tap in a group" 2 "^gyre: tail: --group: unknown option" tail x --group g
+    says "bad name of a group" 2 "^gyre: sub: x: --group no/slash: .*1 to 31" \
+        sub x --group no/slash
+    says "long name of a group" 2 "--group g{32}: " sub x --group "$(printf 'g%.0s' {1..32})"
     says "bad --on-error" 2 "--on-error retry: neither" pub x --on-error retry
     says "--timeout for nothing" 2 "--timeout: without --subscribers" pub x --timeout 1
 }
@@ -391,6 +512,27 @@ test_native() {
     gyre --version >/dev/full 2>err || code=$?
     check "a full device is an error" test $code -eq 1
     has "and is named" err 'stdout'
+
+    new_ring
+    open_producer "" one two
+    code=0
+    gyre sub "$ring" --group g --keep-group --from oldest >/dev/full 2>err || code=$?
+    check "a group's line that cannot be written is an error" test $code -eq 1
+    gyre sub "$ring" --group g --keep-group -n 2 >out 2>err
+    printf 'one\ntwo\n' >wanted
+    same "and goes to the next member" out wanted
+    has "which is told so" err '^gyre: redelivered: message 0'
+    rm code
+    { "${run[@]}" sub "$ring" --group g --keep-group 3>&-; echo $? >code; } | head -n 1 >out &
+    sub=$!
+    await group_has '"member_count":1,'
+    printf 'three\n' >&3
+    await has_lines out 1
+    until [ -s code ]; do echo more; done >&3
+    wait $sub
+    close_producer "full"
+    echo 0 >wanted
+    same "a reader that leaves ends a member with 0" code wanted
 
     new_ring
     printf 'one\ntwo\n' | gyre pub "$ring" --keep
@@ -488,6 +630,8 @@ test_starts
 test_gaps
 test_limits
 test_deaths
+test_groups
+test_groups_kept
 test_codes
 test_help
 if [ -z "${GYRE_WINE:-}" ]; then

@@ -52,6 +52,18 @@ if built epoll; then
     printed "epoll prints what comes from the ring and from stdin" \
         "stdin: typed" "ring: one" "ring: two"
 fi
+if built group; then
+    example group "$prefix.group" workers >out.1 2>err.1 </dev/null &
+    reader=$!
+    example group "$prefix.group" workers >out.2 2>err.2 </dev/null &
+    second=$!
+    seq 1 1000 | gyre pub "$prefix.group" --subscribers 2 >/dev/null 2>&1
+    check "group ends when its ring is closed" wait "$reader"
+    check "and so does its mate" wait "$second"
+    cat out.1 out.2 >out
+    # shellcheck disable=SC2046
+    printed "each job is done by one of the two" $(seq 1 1000)
+fi
 for name in libuv message_loop; do
     built $name || continue
     example $name "$prefix.$name" >out 2>err </dev/null &

@@ -3,7 +3,7 @@
 #
 # Usage: tests/spin/run.sh [PATTERN]    only the lines whose name matches the extended regexp
 #
-# TAP lines.  Needs spin and a C compiler; about a minute on one core, 1.5 GiB of memory at most.
+# TAP lines.  Needs spin and a C compiler; about three minutes on one core, 1.5 GiB of memory at most.
 # A `proof` has no error in all states of the model, a `bug` has one.
 set -uo pipefail
 export LC_ALL=C
@@ -126,5 +126,35 @@ takeover bug "seeded bug header stored before the payload" BUG_HEADER_FIRST
 takeover bug "seeded bug first header of a batch not withheld" BUG_NOT_WITHHELD
 takeover bug "seeded bug next header not zeroed" BUG_NOT_ZEROED
 takeover bug "seeded bug landmark set after the horizon" BUG_LANDMARK_LATE
+
+group() {
+    check "$1" group.pml "$2" MESSAGES=2 CAPACITY=2 MEMBERS=2 KILLS=1 CLAIM=1 "${@:3}"
+}
+group proof "one death" MESSAGES=3 CLAIM=2
+group proof "another process takes the seat of the dead" CLAIM=2 REJOIN
+group proof "the producer says who is dead" CAPACITY=1 REAPS
+group proof "three members" MESSAGES=1 MEMBERS=3
+group bug "seeded bug the last claimer is not helped" MESSAGES=3 BUG_NO_HELP
+group bug "seeded bug claim stored after the CAS" BUG_CLAIM_AFTER_CAS
+group bug "seeded bug no second look at the claim" MESSAGES=3 BUG_NO_SECOND_LOOK
+group bug "seeded bug position not read again behind the tag" MESSAGES=3 BUG_POS_NOT_READ_AGAIN
+group bug "seeded bug seats before next_pos" MESSAGES=3 KILLS=0 BUG_SEATS_FIRST
+group bug "seeded bug adopted without the lease" MESSAGES=1 MEMBERS=3 BUG_NO_LEASE
+group bug "seeded bug number only added to" CLAIM=2 BUG_SEQ_FORWARD_ONLY
+
+gate() {
+    check "$1" gate.pml "$2" MESSAGES=2 MEMBERS=2 REMOTE=1 STALE=0 "${@:3}"
+}
+gate proof "two members" MESSAGES=3
+gate proof "each message wakes another one" MEMBERS=3 BUSY
+gate proof "permits left over, and slices" STALE=1 BUSY SLICES
+gate proof "fence mode" REMOTE=0 BUSY
+gate bug "seeded bug permits before the sleepers" BUSY BUG_PERMITS_FIRST
+gate bug "seeded bug bit not set again" BUSY BUG_BIT_NOT_SET_AGAIN
+gate proof "the end" CLOSE STALE=1
+gate proof "the end in fence mode" CLOSE REMOTE=0
+gate bug "seeded bug long sleep behind the end in fence mode" CLOSE REMOTE=0 \
+    BUG_LONG_SLEEP_BEHIND_END
+gate bug "seeded bug no fence of those who are done" CLOSE MEMBERS=3 BUG_NO_FENCE
 
 exit $failed

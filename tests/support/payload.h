@@ -33,10 +33,11 @@ static inline void payload_write(void *message, uint32_t words, uint64_t number,
 {
     uint64_t *word = message;
 
-    word[0] = number;
-    word[1] = salt;
+    /* Atomic: a joiner may look for a header here, and then sees that it was overwritten (E7). */
+    __atomic_store_n(&word[0], number, __ATOMIC_RELAXED);
+    __atomic_store_n(&word[1], salt, __ATOMIC_RELAXED);
     for (uint32_t i = PAYLOAD_WORDS_MIN; i < words; i++)
-        word[i] = payload_word(number, salt, i);
+        __atomic_store_n(&word[i], payload_word(number, salt, i), __ATOMIC_RELAXED);
 }
 
 /* True if it is message `number`, whole. */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROCESS_SCRATCH_SIZE (1u << 20)
+#define PROCESS_SCRATCH_SIZE (16u << 20)
 #define PROCESS_PATIENCE_NS UINT64_C(30000000000)
 
 /* What process_wait returns besides exit codes. */
@@ -30,6 +30,9 @@ void *process_scratch_join(const char *argument);
 
 /* Starts this program with `--role NAME ARGUMENT SCRATCH`.  It dies with its parent. */
 bool process_start(struct process *process, const char *role, uint32_t argument);
+
+/* Linux: a copy of this process, in which it returns true.  It dies with its parent. */
+bool process_fork(struct process *process);
 
 /* Ends it as the system ends a process that has no say in it, and returns when it is gone. */
 void process_kill(struct process *process);

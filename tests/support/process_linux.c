@@ -110,6 +110,28 @@ bool process_start(struct process *process, const char *role, uint32_t argument)
     return true;
 }
 
+bool process_fork(struct process *process)
+{
+    pid_t parent = getpid();
+    pid_t pid;
+
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        memset(started, 0, sizeof(started));
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+            _exit(127);
+        return true;
+    }
+    if (pid < 0)
+        die("fork");
+    process->os = pid;
+    process->id = (uint32_t)pid;
+    process->is_running = true;
+    remember(pid, 0);
+    return false;
+}
+
 static int reaped(struct process *process, int status)
 {
     process->is_running = false;

@@ -72,6 +72,14 @@ void trial_fail(const char *file, int line, const char *format, ...)
     _Exit(2);
 }
 
+void trial_become(const char *role)
+{
+    is_role = true;
+    is_trial_thread = false;
+    running = role;
+    process_limit(running, TRIAL_LIMIT_S);
+}
+
 void trial_note(const char *format, ...)
 {
     va_list arguments;

@@ -53,6 +53,9 @@ uint32_t trial_rounds(uint32_t on_linux, uint32_t on_windows);
 #define TRIAL_FORMAT printf
 #endif
 
+/* In a fork of the trial's process: from now on it is a role of that name. */
+void trial_become(const char *role);
+
 /* Ends the trial; in a role or in another thread, the process, with exit code 2. */
 __attribute__((noreturn, format(TRIAL_FORMAT, 3, 4))) void trial_fail(const char *file, int line,
                                                                       const char *format, ...);

@@ -22,6 +22,7 @@ SCENARIO(calls, fail_one_by_one_on_linux)
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "linux/calls.h"
@@ -37,7 +38,12 @@ enum call {
     CALL_OPENAT,
     CALL_CLOSE,
     CALL_FSTAT,
+    CALL_FSTATAT,
     CALL_FCHMOD,
+    CALL_FCHOWN,
+    CALL_GETPWNAM,
+    CALL_GETGRNAM,
+    CALL_GETRLIMIT,
     CALL_FALLOCATE,
     CALL_LINKAT,
     CALL_RENAMEAT,
@@ -72,7 +78,12 @@ static const struct {
     [CALL_OPENAT] = {"openat", {EACCES, EMFILE, ENFILE, ENOMEM, ENOSPC, EIO, EOPNOTSUPP}},
     [CALL_CLOSE] = {"close", {EIO, EINTR}},
     [CALL_FSTAT] = {"fstat", {EIO, ENOMEM}},
+    [CALL_FSTATAT] = {"fstatat", {EIO, ENOMEM}},
     [CALL_FCHMOD] = {"fchmod", {EPERM, EIO}},
+    [CALL_FCHOWN] = {"fchown", {EPERM, EIO}},
+    [CALL_GETPWNAM] = {"getpwnam_r", {EIO, EMFILE}},
+    [CALL_GETGRNAM] = {"getgrnam_r", {EIO, EMFILE}},
+    [CALL_GETRLIMIT] = {"getrlimit", {EINVAL}},
     [CALL_FALLOCATE] = {"fallocate", {ENOSPC, EINTR, EOPNOTSUPP, EFBIG}},
     [CALL_LINKAT] = {"linkat", {ENOENT, EACCES, ENOSPC, EIO}},
     [CALL_RENAMEAT] = {"renameat", {EACCES, ENOSPC, EIO}},
@@ -150,6 +161,33 @@ static int bad_close(int fd)
 static int bad_fstat(int fd, struct stat *status)
 {
     return strikes(CALL_FSTAT) ? -1 : real.fstat(fd, status);
+}
+
+static int bad_fstatat(int dir, const char *path, struct stat *status, int flags)
+{
+    return strikes(CALL_FSTATAT) ? -1 : real.fstatat(dir, path, status, flags);
+}
+
+static int bad_fchown(int fd, uid_t owner, gid_t group)
+{
+    return strikes(CALL_FCHOWN) ? -1 : real.fchown(fd, owner, group);
+}
+
+static int bad_getpwnam(const char *name, struct passwd *entry, char *buffer, size_t size,
+                        struct passwd **found)
+{
+    return strikes(CALL_GETPWNAM) ? fault.code : real.getpwnam(name, entry, buffer, size, found);
+}
+
+static int bad_getgrnam(const char *name, struct group *entry, char *buffer, size_t size,
+                        struct group **found)
+{
+    return strikes(CALL_GETGRNAM) ? fault.code : real.getgrnam(name, entry, buffer, size, found);
+}
+
+static int bad_getrlimit(int resource, struct rlimit *limit)
+{
+    return strikes(CALL_GETRLIMIT) ? -1 : real.getrlimit(resource, limit);
 }
 
 static int bad_fchmod(int fd, mode_t mode)
@@ -271,7 +309,12 @@ static void break_calls(void)
         .openat = bad_openat,
         .close = bad_close,
         .fstat = bad_fstat,
+        .fstatat = bad_fstatat,
         .fchmod = bad_fchmod,
+        .fchown = bad_fchown,
+        .getpwnam = bad_getpwnam,
+        .getgrnam = bad_getgrnam,
+        .getrlimit = bad_getrlimit,
         .fallocate = bad_fallocate,
         .linkat = bad_linkat,
         .renameat = bad_renameat,
@@ -366,6 +409,25 @@ static enum gyre_status create(struct scene *scene)
     return gyre_producer_open(scene->name, &options, &scene->opened_producer, &scene->error);
 }
 
+static enum gyre_status share(struct scene *scene)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+
+    options.capacity = CAPACITY;
+    options.mode = 0660;
+    options.owner_group = "root";
+    return gyre_producer_open(scene->name, &options, &scene->opened_producer, &scene->error);
+}
+
+static enum gyre_status tap_by_owner(struct scene *scene)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+
+    options.kind = GYRE_TAP;
+    options.owner = "root";
+    return gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
+}
+
 static enum gyre_status open_as(struct scene *scene, enum gyre_consumer_kind kind)
 {
     struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
@@ -382,6 +444,30 @@ static enum gyre_status join(struct scene *scene)
 static enum gyre_status tap(struct scene *scene)
 {
     return open_as(scene, GYRE_TAP);
+}
+
+/* Opens a member, lets it claim, release and sleep, and leave with a claim. */
+static enum gyre_status be_member(struct scene *scene)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    uint32_t                     size;
+    enum gyre_status             status;
+
+    options.group = "workers";
+    status = gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
+    if (status != GYRE_OK)
+        return status;
+    for (int i = 0; i < 2 && status == GYRE_OK; i++)
+        status = gyre_send(scene->producer, "work", 4, gyre_now_ns() + MS);
+    if (status == GYRE_OK && gyre_peek(scene->opened_consumer, &size) != NULL)
+        (void)gyre_release(scene->opened_consumer);
+    (void)gyre_wait(scene->opened_consumer, 0);
+    if (gyre_peek(scene->opened_consumer, &size) != NULL)
+        (void)gyre_release(scene->opened_consumer);
+    (void)gyre_wait(scene->opened_consumer, gyre_now_ns() + MS);
+    (void)gyre_send(scene->producer, "work", 4, gyre_now_ns() + MS);
+    (void)gyre_wait(scene->opened_consumer, 0);
+    return status;
 }
 
 static enum gyre_status await_birth(struct scene *scene)
@@ -497,7 +583,11 @@ static const struct operation operations[] = {
     {"wait", true, true, wait_in_vain, GYRE_TIMEOUT},
     {"send to a full ring", true, true, send_in_vain, GYRE_TIMEOUT},
     {"wait for consumers", true, true, await_nobody, GYRE_TIMEOUT},
+    {"a member of a group", true, false, be_member, GYRE_OK},
+    {"a shared ring", false, false, share, GYRE_OK},
+    {"a tap that names the owner", true, false, tap_by_owner, GYRE_OK},
 };
+#define SHARING_COUNT 2u /* the last ones, for root */
 #define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
 
 static struct scene set_scene(const struct operation *operation)
@@ -559,7 +649,7 @@ static void retry(const struct operation *operation, struct scene *scene)
  */
 static bool may_leave_files(enum call call)
 {
-    return call == CALL_UNLINKAT || call == CALL_LOCK || call == CALL_FSTAT || call == CALL_OPENAT;
+    return call == CALL_UNLINKAT || call == CALL_LOCK || call == CALL_FSTAT || call == CALL_FSTATAT;
 }
 
 /* One fault in one operation.  False: the operation makes no such call any more. */
@@ -670,7 +760,14 @@ SCENARIO(calls, fail_one_by_one_while_handles_close)
 
 SCENARIO(calls, fail_one_by_one_while_messages_flow)
 {
-    group(12, OPERATION_COUNT, false);
+    group(12, OPERATION_COUNT - SHARING_COUNT, false);
+}
+
+SCENARIO(calls, fail_one_by_one_while_a_ring_is_shared)
+{
+    if (geteuid() != 0)
+        SKIP_SCENARIO("only root has root's group for certain");
+    group(OPERATION_COUNT - SHARING_COUNT, OPERATION_COUNT, false);
 }
 
 /* --- sleeping without the barrier ------------------------------------------------------------- */

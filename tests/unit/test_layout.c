@@ -95,34 +95,60 @@ static void expect_ring_options(const struct gyre_ring_options *options, const c
     CHECK_STR(error.field, field);
 }
 
+/* Options up to where they were first published; and one of the later ones. */
+#define RING(...)                                                                                  \
+    {                                                                                              \
+        __VA_ARGS__, 0, 0, NULL, NULL                                                              \
+    }
+#define MODE(mode)                                                                                 \
+    {                                                                                              \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, mode, 0, NULL, NULL                 \
+    }
+#define READER(...)                                                                                \
+    {                                                                                              \
+        __VA_ARGS__, NULL, 0, 0, NULL, 0, 0                                                        \
+    }
+
 SCENARIO(layout, ring_options_outside_their_range_are_named)
 {
     static const struct {
         struct gyre_ring_options options;
         const char              *field; /* NULL: good */
     } cases[] = {
-        {{sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0}, NULL},
-        {{sizeof(struct gyre_ring_options), 8, 4096, 1, 3, 2, 1, 8192}, NULL},
-        {{sizeof(struct gyre_ring_options), 16, UINT64_C(1) << 40, 255, 1, 1, 1, 0}, NULL},
-        {{sizeof(struct gyre_ring_options), 32, 0, 0, 0, 0, 0, 4u << 20}, NULL},
-        {{sizeof(struct gyre_ring_options), 64, 4096, 0, 0, 0, 0, UINT64_C(0) - 4096}, NULL},
-        {{sizeof(struct gyre_ring_options), 0, 2048, 0, 0, 0, 0, 0}, "capacity"},
-        {{sizeof(struct gyre_ring_options), 0, 4097, 0, 0, 0, 0, 0}, "capacity"},
-        {{sizeof(struct gyre_ring_options), 0, 12288, 0, 0, 0, 0, 0}, "capacity"},
-        {{sizeof(struct gyre_ring_options), 0, UINT64_C(1) << 41, 0, 0, 0, 0, 0}, "capacity"},
-        {{sizeof(struct gyre_ring_options), 0, UINT64_C(1) << 63, 0, 0, 0, 0, 0}, "capacity"},
-        {{sizeof(struct gyre_ring_options), 4, 0, 0, 0, 0, 0, 0}, "frame_align"},
-        {{sizeof(struct gyre_ring_options), 24, 0, 0, 0, 0, 0, 0}, "frame_align"},
-        {{sizeof(struct gyre_ring_options), 128, 0, 0, 0, 0, 0, 0}, "frame_align"},
-        {{sizeof(struct gyre_ring_options), 0, 0, 256, 0, 0, 0, 0}, "seat_count"},
-        {{sizeof(struct gyre_ring_options), 0, 0, 0, 4, 0, 0, 0}, "flags"},
-        {{sizeof(struct gyre_ring_options), 0, 0, 0, 0, 3, 0, 0}, "wait"},
-        {{sizeof(struct gyre_ring_options), 0, 4096, 0, 0, 0, 0, 64}, "first_pos"},
-        {{sizeof(struct gyre_ring_options), 0, 8192, 0, 0, 0, 0, 4096}, "first_pos"},
-        {{sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 1u << 20}, "first_pos"},
-        {{0, 0, 0, 0, 0, 0, 0, 0}, "size"},
-        {{3, 0, 0, 0, 0, 0, 0, 0}, "size"},
-        {{4097, 0, 0, 0, 0, 0, 0, 0}, "size"},
+        {RING(sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0), NULL},
+        {RING(sizeof(struct gyre_ring_options), 8, 4096, 1, 3, 2, 1, 8192), NULL},
+        {RING(sizeof(struct gyre_ring_options), 16, UINT64_C(1) << 40, 255, 1, 1, 1, 0), NULL},
+        {RING(sizeof(struct gyre_ring_options), 32, 0, 0, 0, 0, 0, 4u << 20), NULL},
+        {RING(sizeof(struct gyre_ring_options), 64, 4096, 0, 0, 0, 0, UINT64_C(0) - 4096), NULL},
+        {RING(sizeof(struct gyre_ring_options), 0, 2048, 0, 0, 0, 0, 0), "capacity"},
+        {RING(sizeof(struct gyre_ring_options), 0, 4097, 0, 0, 0, 0, 0), "capacity"},
+        {RING(sizeof(struct gyre_ring_options), 0, 12288, 0, 0, 0, 0, 0), "capacity"},
+        {RING(sizeof(struct gyre_ring_options), 0, UINT64_C(1) << 41, 0, 0, 0, 0, 0), "capacity"},
+        {RING(sizeof(struct gyre_ring_options), 0, UINT64_C(1) << 63, 0, 0, 0, 0, 0), "capacity"},
+        {RING(sizeof(struct gyre_ring_options), 4, 0, 0, 0, 0, 0, 0), "frame_align"},
+        {RING(sizeof(struct gyre_ring_options), 24, 0, 0, 0, 0, 0, 0), "frame_align"},
+        {RING(sizeof(struct gyre_ring_options), 128, 0, 0, 0, 0, 0, 0), "frame_align"},
+        {RING(sizeof(struct gyre_ring_options), 0, 0, 256, 0, 0, 0, 0), "seat_count"},
+        {RING(sizeof(struct gyre_ring_options), 0, 0, 0, 4, 0, 0, 0), "flags"},
+        {RING(sizeof(struct gyre_ring_options), 0, 0, 0, 0, 3, 0, 0), "wait"},
+        {RING(sizeof(struct gyre_ring_options), 0, 4096, 0, 0, 0, 0, 64), "first_pos"},
+        {RING(sizeof(struct gyre_ring_options), 0, 8192, 0, 0, 0, 0, 4096), "first_pos"},
+        {RING(sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 1u << 20), "first_pos"},
+        {MODE(0600), NULL},
+        {MODE(0640), NULL},
+        {MODE(0644), NULL},
+        {MODE(0660), NULL},
+        {MODE(0664), NULL},
+        {MODE(0400), "mode"},
+        {MODE(0604 | 02), "mode"},
+        {MODE(0620), "mode"},
+        {MODE(0700), "mode"},
+        {MODE(01600), "mode"},
+        {MODE(0044), "mode"},
+        {{sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 2, NULL, NULL}, "scope"},
+        {RING(0, 0, 0, 0, 0, 0, 0, 0), "size"},
+        {RING(3, 0, 0, 0, 0, 0, 0, 0), "size"},
+        {RING(4097, 0, 0, 0, 0, 0, 0, 0), "size"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -132,18 +158,34 @@ SCENARIO(layout, ring_options_outside_their_range_are_named)
 
 SCENARIO(layout, consumer_options_outside_their_range_are_named)
 {
+    enum { SIZE = sizeof(struct gyre_consumer_options) };
     static const struct {
         struct gyre_consumer_options options;
         const char                  *field;
     } cases[] = {
-        {{sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0}, NULL},
-        {{sizeof(struct gyre_consumer_options), 2, 2, 1, UINT64_MAX, 2, UINT32_MAX, UINT64_MAX},
+        {READER(sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0), NULL},
+        {READER(sizeof(struct gyre_consumer_options), 2, 2, 1, UINT64_MAX, 2, UINT32_MAX,
+                UINT64_MAX),
          NULL},
-        {{sizeof(struct gyre_consumer_options), 3, 0, 0, 0, 0, 0, 0}, "kind"},
-        {{sizeof(struct gyre_consumer_options), 0, 3, 0, 0, 0, 0, 0}, "start"},
-        {{sizeof(struct gyre_consumer_options), 0, 0, 2, 0, 0, 0, 0}, "on_gap"},
-        {{sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 3, 0, 0}, "wait"},
-        {{2, 0, 0, 0, 0, 0, 0, 0}, "size"},
+        {READER(sizeof(struct gyre_consumer_options), 3, 0, 0, 0, 0, 0, 0), "kind"},
+        {READER(sizeof(struct gyre_consumer_options), 0, 3, 0, 0, 0, 0, 0), "start"},
+        {READER(sizeof(struct gyre_consumer_options), 0, 0, 2, 0, 0, 0, 0), "on_gap"},
+        {READER(sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 3, 0, 0), "wait"},
+        {{sizeof(struct gyre_consumer_options), 0, 0, 0, 0, 0, 0, 0, NULL, 2, 0, NULL, 0, 0},
+         "scope"},
+        {READER(2, 0, 0, 0, 0, 0, 0, 0), "size"},
+#ifdef GYRE_HAS_PAIRS
+        {{SIZE, 1, 0, 0, 0, 0, 0, 0, NULL, 0, GYRE_GROUP_KEEP, "g", UINT32_MAX, 0}, NULL},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, "a-name-of-thirty-one-characters", 0, 0}, NULL},
+#endif
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, "a-name-of-thirty-two-characters.", 0, 0},
+         "group"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, "", 0, 0}, "group"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, "with/slash", 0, 0}, "group"},
+        {{SIZE, 2, 0, 0, 0, 0, 0, 0, NULL, 0, 0, "g", 0, 0}, "kind"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 2, "g", 0, 0}, "group_flags"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 1, NULL, 0, 0}, "group_flags"},
+        {{SIZE, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 1, 0}, "claim_count"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -214,7 +256,7 @@ SCENARIO(layout, the_largest_message_is_half_the_capacity_less_8_bytes_and_at_mo
     CHECK_EQ(gyre__max_size(UINT64_C(1) << 31), (1u << 30) - 8);
     CHECK_EQ(gyre__max_size(UINT64_C(1) << 40), (1u << 30) - 8);
     CHECK_EQ(gyre__data_size(4096), 8192);
-    CHECK_EQ(gyre__ctrl_size(255), 4096 + 255 * 128);
+    CHECK_EQ(gyre__ctrl_size(255), 12288 + 255 * 128);
 }
 
 /* --- the judge of DATA and CTRL --------------------------------------------------------------- */

@@ -1,0 +1,202 @@
+/*
+ * carrier_copydata_win32.c - contestant: WM_COPYDATA, to a message-only window of the receiver.
+ *
+ * SendMessage returns when the receiver has copied the message, so nothing is lost.  What it is
+ * given is valid for that call alone; the copies wait in an inbox.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+
+#include "carrier.h"
+#include "host.h"
+#include "message.h"
+
+#define WINDOW_CLASS "gyre-bench.copydata"
+#define PRODUCER_MEETING (JOB_MEETINGS - 1)
+
+struct port {
+    HWND           out[JOB_CONSUMERS_MAX];
+    uint32_t       out_count;
+    unsigned char *written; /* one batch */
+    uint32_t       written_count;
+    unsigned char *inbox; /* what came and has not been read lies in [inbox_begin, inbox_end) */
+    uint32_t       inbox_begin;
+    uint32_t       inbox_end;
+    uint32_t       inbox_size;
+    uint32_t       role;
+    HWND           window;
+    struct job    *job;
+};
+
+static int port_fail(struct port *port, const char *call)
+{
+    return role_fail(port->job, port->role, "%s: error %lu", call, GetLastError());
+}
+
+/* Called back.  0: there is no memory, or the message has the wrong size. */
+static int inbox_put(struct port *port, const void *message, uint32_t size)
+{
+    if (size != port->job->setup.size)
+        return 0;
+    if (port->inbox_size - port->inbox_end < size) {
+        uint32_t       left = port->inbox_end - port->inbox_begin;
+        uint32_t       grown_size = 2 * (left + size);
+        unsigned char *grown = malloc(grown_size);
+        if (grown == NULL)
+            return 0;
+        memcpy(grown, port->inbox + port->inbox_begin, left);
+        free(port->inbox);
+        port->inbox = grown;
+        port->inbox_size = grown_size;
+        port->inbox_begin = 0;
+        port->inbox_end = left;
+    }
+    memcpy(port->inbox + port->inbox_end, message, size);
+    port->inbox_end += size;
+    return 1;
+}
+
+static int window_send(struct port *port, HWND window, const void *message)
+{
+    COPYDATASTRUCT data = {0, port->job->setup.size, (void *)(uintptr_t)message};
+    if (SendMessageA(window, WM_COPYDATA, (WPARAM)port->window, (LPARAM)&data) == TRUE)
+        return 0;
+    return port_fail(port, "SendMessage");
+}
+
+MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
+{
+    return port->written + (size_t)size * port->written_count++;
+}
+
+MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
+{
+    for (uint32_t k = 0; k < port->written_count; k++)
+        for (uint32_t i = 0; i < port->out_count; i++)
+            if (window_send(port, port->out[i], port->written + (size_t)size * k) != 0)
+                return -1;
+    port->written_count = 0;
+    return 0;
+}
+
+/* Lets the system call back: sent messages while it looks, posted ones by dispatch. */
+__attribute__((noinline)) static void inbox_pump(const struct port *port)
+{
+    MSG message;
+    while (PeekMessageA(&message, NULL, 0, 0, PM_REMOVE))
+        (void)DispatchMessageA(&message);
+    if (port->inbox_begin != port->inbox_end)
+        return;
+    if (port->job->setup.is_blocking)
+        (void)MsgWaitForMultipleObjectsEx(0, NULL, INFINITE, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
+    else
+        host_yield();
+}
+
+MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
+{
+    (void)size;
+    while (port->inbox_begin == port->inbox_end)
+        inbox_pump(port);
+    return port->inbox + port->inbox_begin;
+}
+
+MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
+{
+    port->inbox_begin += size;
+    if (port->inbox_begin == port->inbox_end)
+        port->inbox_begin = port->inbox_end = 0;
+}
+
+static void port_free(struct port *port)
+{
+    free(port->written);
+    free(port->inbox);
+    free(port);
+}
+
+static struct port *port_make(struct job *job, uint32_t role)
+{
+    struct port *port = calloc(1, sizeof(*port));
+    if (port == NULL)
+        return NULL;
+    port->job = job;
+    port->role = role;
+    port->written = malloc((size_t)job->setup.size * job->setup.batch);
+    if (port->written != NULL)
+        return port;
+    free(port);
+    return NULL;
+}
+
+static LRESULT CALLBACK on_message(HWND window, UINT kind, WPARAM first, LPARAM second)
+{
+    const COPYDATASTRUCT *data = (const COPYDATASTRUCT *)second;
+    if (kind != WM_COPYDATA)
+        return DefWindowProcA(window, kind, first, second);
+    return inbox_put((struct port *)GetWindowLongPtrA(window, GWLP_USERDATA), data->lpData,
+                     data->cbData);
+}
+
+static int make_window(struct port *port)
+{
+    WNDCLASSA class = {0};
+
+    class.lpfnWndProc = on_message;
+    class.hInstance = GetModuleHandleA(NULL);
+    class.lpszClassName = WINDOW_CLASS;
+    (void)RegisterClassA(&class); /* it may be there from the last job */
+    port->window =
+        CreateWindowA(WINDOW_CLASS, "", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, class.hInstance, NULL);
+    if (port->window == NULL)
+        return port_fail(port, "CreateWindow");
+    (void)SetWindowLongPtrA(port->window, GWLP_USERDATA, (LONG_PTR)port);
+    return 0;
+}
+
+static void meet(struct port *port, uint32_t meeting)
+{
+    uint64_t value;
+    while ((value = atomic_load(&port->job->meeting[meeting])) == 0)
+        host_yield();
+    port->out[port->out_count++] = (HWND)(uintptr_t)value;
+}
+
+static void port_close(void *of)
+{
+    struct port *port = of;
+    if (port->window != NULL)
+        (void)DestroyWindow(port->window);
+    port_free(port);
+}
+
+static void *port_open(struct job *job, uint32_t role, const struct carrier_end *end)
+{
+    struct port *port = port_make(job, role);
+
+    if (port == NULL)
+        return NULL;
+    if (make_window(port) != 0) {
+        port_free(port);
+        return NULL;
+    }
+    atomic_store(&job->meeting[end->is_producer ? PRODUCER_MEETING : end->consumer_idx],
+                 (uint64_t)(uintptr_t)port->window);
+    if (!end->is_producer)
+        meet(port, PRODUCER_MEETING);
+    for (uint32_t i = 0; end->is_producer && i < job->setup.consumer_count; i++)
+        meet(port, i);
+    return port;
+}
+
+#include "carrier_loops.h"
+
+const struct carrier carrier_copydata = {
+    .name = "WM_COPYDATA",
+    .is_duplex = 1,
+    .open = port_open,
+    .close = port_close,
+    LOOPS,
+};
