@@ -192,7 +192,9 @@ static inline void gyre_and_64(uint64_t *word, uint64_t bits)
 #endif
 
 #ifdef GYRE_HAS_PAIRS
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__clang__)
+__attribute__((target("cx16"), noinline)) /* inlined, it would forget that it may use cx16 */
+#elif defined(__x86_64__)
 __attribute__((target("cx16")))
 #endif
 static inline int
