@@ -15,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CONSUMERS 3u /* one of each kind at first */
+#define CONSUMERS 5u /* one of each kind at first, and two members of a group */
+#define FIRST_MEMBER 3u
 #define OPERATIONS_MAX 300u
 #define NAME "ring"
 
@@ -66,6 +67,7 @@ static void replace_producer(void)
     (void)gyre_producer_open(NAME, &options, &producer, NULL);
 }
 
+/* From FIRST_MEMBER on, consumers are members. */
 static void reopen(uint32_t idx, uint32_t choice)
 {
     struct gyre_consumer_options how = GYRE_CONSUMER_OPTIONS_INIT;
@@ -77,8 +79,27 @@ static void reopen(uint32_t idx, uint32_t choice)
     how.on_gap = choice / 9 % 2;
     how.start_seq = choice / 18;
     how.spin_ns = 1;
+    if (idx >= FIRST_MEMBER) {
+        how.group = choice % 8 < 6 ? "a" : "b";
+        how.kind = choice / 8 % 4 == 3 ? GYRE_LOSSY : GYRE_RELIABLE;
+        how.group_flags = choice % 32 == 31 ? GYRE_GROUP_KEEP : 0;
+        how.claim_count = choice / 16;
+    }
     hostile_call();
-    (void)gyre_consumer_open(NAME, &how, &consumers[idx], NULL);
+    if (gyre_consumer_open(NAME, &how, &consumers[idx], NULL) != GYRE_OK)
+        consumers[idx] = NULL;
+}
+
+/* Its process dies between two calls. */
+static void kill_consumer(uint32_t idx)
+{
+    if (consumers[idx] == NULL)
+        return;
+    memory_sync_bury(consumers[idx]->ring.site);
+    consumers[idx]->ring.is_forked = true; /* so that close leaves the ring as it is */
+    consumers[idx]->ring.is_attached = false;
+    gyre_consumer_close(consumers[idx]);
+    consumers[idx] = NULL;
 }
 
 static void consume(struct gyre_consumer *consumer, uint32_t how)
@@ -113,7 +134,19 @@ static void consume(struct gyre_consumer *consumer, uint32_t how)
         sink += (uint64_t)gyre_wait_any(&consumer, 1, gyre_now_ns() + 200000, &which);
     }
     sink += gyre_consumer_seq(consumer) + gyre_consumer_pos(consumer) +
-            gyre_consumer_gap(consumer) + gyre_consumer_epoch(consumer);
+            gyre_consumer_gap(consumer) + gyre_consumer_epoch(consumer) +
+            (uint64_t)gyre_consumer_is_redelivered(consumer);
+}
+
+/* A pointer in options is the caller's: it leads to some string, or nowhere. */
+static void aim(const char **string)
+{
+    static char              long_name[200];
+    static const char *const strings[] = {NULL, "", "a", "-", "0", "S-1-5-18", "D:P(A;;GA;;;SY)"};
+    uintptr_t                choice = (uintptr_t)*string % 8;
+
+    memset(long_name, 'n', sizeof(long_name) - 1);
+    *string = choice < 7 ? strings[choice] : long_name;
 }
 
 /* Options of any version and content; the first four bytes say how long they are. */
@@ -127,10 +160,17 @@ static void open_with_any_options(struct input *input, bool is_producer)
     memset(words, 0, sizeof(words));
     for (uint32_t i = 0; i < count && input->size > 0; i++)
         ((unsigned char *)words)[i] = (unsigned char)take_bytes(input, 1);
-    if (is_producer)
-        (void)gyre_producer_open("other", (const void *)words, &other_producer, NULL);
-    else
-        (void)gyre_consumer_open(NAME, (const void *)words, &other_consumer, NULL);
+    if (is_producer) {
+        struct gyre_ring_options *how = (void *)words;
+        aim(&how->owner_group);
+        aim(&how->sddl);
+        (void)gyre_producer_open("other", how, &other_producer, NULL);
+    } else {
+        struct gyre_consumer_options *how = (void *)words;
+        aim(&how->owner);
+        aim(&how->group);
+        (void)gyre_consumer_open(NAME, how, &other_consumer, NULL);
+    }
     gyre_producer_close(other_producer);
     gyre_consumer_close(other_consumer);
 }
@@ -150,13 +190,16 @@ static void use_in_child(struct gyre_consumer *consumer)
 
 static void inspect(void)
 {
-    struct gyre_ring_info info;
-    struct gyre_seat_info seats[2];
-    uint32_t              taken = 0;
+    struct gyre_ring_info  info;
+    struct gyre_seat_info  seats[2];
+    struct gyre_group_info groups[2];
+    uint32_t               taken = 0, count = 0;
 
     info.size = sizeof(info);
     if (gyre_ring_inspect(NAME, &info, seats, 2, &taken, NULL) == GYRE_OK)
         HOSTILE_CHECK(taken <= 2);
+    if (gyre_ring_inspect_groups(NAME, groups, 2, &count, NULL) == GYRE_OK)
+        HOSTILE_CHECK(count <= 2);
 }
 
 static void operate(struct input *input)
@@ -193,7 +236,9 @@ static void operate(struct input *input)
         hostile_arm(input);
         break;
     case 15:
-        if (argument % 4 == 0)
+        if (argument % 4 == 0 && argument >= 128)
+            kill_consumer(idx);
+        else if (argument % 4 == 0)
             use_in_child(consumers[idx]);
         else
             open_with_any_options(input, argument % 4 == 1);
@@ -216,7 +261,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options = (struct gyre_ring_options)GYRE_RING_OPTIONS_INIT;
     options.capacity = GYRE_CAPACITY_MIN;
     options.frame_align = 8u << shape % 4;
-    options.seat_count = 2;
+    options.seat_count = CONSUMERS;
     options.first_pos = (shape & 64) != 0 ? 0 - 4 * options.capacity : 0;
     options.spin_ns = 1;
     HOSTILE_CHECK(gyre_producer_open(NAME, &options, &producer, NULL) == GYRE_OK);
@@ -225,7 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hostile_begin((struct area){producer->ring.data.base, producer->ring.data.size},
                   (struct area){producer->ring.ctrl.base, producer->ring.ctrl.size}, NULL);
     produce(more / 3 % 32, 40);
-    for (uint32_t i = 0; i < OPERATIONS_MAX && input.size > 0; i++)
+    for (uint32_t i = 0; i < OPERATIONS_MAX && input.size > 0 && !hostile_is_spent(); i++)
         operate(&input);
     hostile_call();
     for (uint32_t i = 0; i < CONSUMERS; i++) {

@@ -10,7 +10,9 @@
 #include <gyre/layout.h>
 
 #define FLIP_COUNT 16u
-#define STEPS_MAX 4000000u
+#define STEPS_MAX 1000000u
+#define ALL_STEPS_MAX 200000u
+#define REPEATS_FOREVER 255u
 #define AT_ACCESS UINT64_MAX
 
 struct flip {
@@ -28,6 +30,7 @@ static void (*tell_touched)(uint64_t offset);
 static struct flip flips[FLIP_COUNT];
 static uint32_t    flip_count;
 static uint32_t    step_count;
+static uint32_t    all_step_count;
 static uint64_t    hint;
 
 void gyre_atomic_step(const void *word);
@@ -54,6 +57,7 @@ void hostile_begin(struct area may_write, struct area besides, void (*touched)(u
     tell_touched = touched;
     flip_count = 0;
     step_count = 0;
+    all_step_count = 0;
     hint = 0;
 }
 
@@ -64,7 +68,13 @@ void hostile_hint(uint64_t number)
 
 void hostile_call(void)
 {
+    all_step_count += step_count;
     step_count = 0;
+}
+
+bool hostile_is_spent(void)
+{
+    return all_step_count > ALL_STEPS_MAX;
 }
 
 static void apply(const struct flip *flip, uint64_t offset)
@@ -169,7 +179,7 @@ void gyre_atomic_step(const void *word)
         }
         apply(flip, flip->offset == AT_ACCESS ? offset : flip->offset);
         if (flip->repeats > 0) {
-            flip->repeats--;
+            flip->repeats -= flip->repeats != REPEATS_FOREVER;
             flip->countdown = flip->period;
             i++;
         } else {

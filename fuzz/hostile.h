@@ -42,6 +42,9 @@ void hostile_arm(struct input *input);
 /* Before each call of the library: it may make so many accesses, and no more. */
 void hostile_call(void);
 
+/* True if the calls so far were so long that another input is worth more than their sequel. */
+bool hostile_is_spent(void);
+
 /* Ends the run as a finding. */
 __attribute__((noreturn)) void hostile_found(const char *what);
 
