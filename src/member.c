@@ -184,8 +184,9 @@ static enum gyre_status lose(struct gyre_consumer *consumer, uint64_t count)
     uint64_t                  was;
 
     for (uint32_t i = 0; i < CLAIM_ROUNDS; i++) {
-        was = gyre_compare_exchange_64(&group->lost_count, seen, seen + count);
-        if (was == seen) /* no edge: a count for people */
+        was = gyre_compare_exchange_64(&group->lost_count, seen, /* no edge: a count for people */
+                                       seen + count);
+        if (was == seen)
             break;
         seen = was;
     }
@@ -293,7 +294,7 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
     struct gyre_fast_consumer *fast = &consumer->fast;
     struct gyre_ring          *ring = &consumer->ring;
 
-    if (consumer->member.work == NULL && !get_claim(consumer))
+    if (consumer->verdict != GYRE_OK || (consumer->member.work == NULL && !get_claim(consumer)))
         return NULL;
     while (fast->peek_pos != consumer->member.end_pos) {
         struct gyre_mark at = {fast->peek_pos, fast->peek_seq};

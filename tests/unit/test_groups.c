@@ -540,19 +540,21 @@ SCENARIO(groups, a_horizon_that_runs_away_is_corrupt_and_no_loop)
 
 SCENARIO(groups, a_member_that_was_told_that_it_is_evicted_stays_so)
 {
-    const struct wishes   lossy = {"workers", GYRE_START_NEWEST, GYRE_LOSSY, 0, 0};
+    const struct wishes   lossy = {"workers", GYRE_START_NEWEST, GYRE_LOSSY, 0, 2};
     const char           *name = ring_dir_name();
     struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
     struct gyre_consumer *a = NULL;
+    uint32_t              size;
 
     CHECK_EQ(try_member(name, &lossy, &a, NULL), GYRE_OK);
-    send(producer, 0, 1);
+    send(producer, 0, 2);
     peek(a, 0);
     a->member.group->control++;
     CHECK_EQ(gyre_wait(a, 0), GYRE_EVICTED);
     a->member.group->control--;
     CHECK_EQ(gyre_wait(a, 0), GYRE_EVICTED);
-    send(producer, 1, 2 * FRAMES); /* what it holds is gone */
+    CHECK(gyre_peek(a, &size) == NULL);
+    send(producer, 2, 2 * FRAMES); /* what it holds is gone */
     CHECK_EQ(gyre_release(a), GYRE_EVICTED);
     gyre_consumer_close(a);
     gyre_producer_close(producer);
