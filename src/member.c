@@ -363,8 +363,10 @@ enum gyre_status gyre__member_release(struct gyre_consumer *consumer)
     struct gyre_fast_consumer *fast = &consumer->fast;
     uint64_t                   lost;
 
-    if (consumer->ring.is_forked || member->work == NULL)
+    if (consumer->ring.is_forked)
         return GYRE_OK;
+    if (member->work == NULL)
+        return consumer->verdict; /* of what it held, perhaps */
     if (is_overwritten(consumer, consumer->own_released_pos)) {
         lost = member->end_seq - fast->held_seq;
         fast->peek_seq = member->end_seq;

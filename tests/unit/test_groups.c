@@ -556,6 +556,7 @@ SCENARIO(groups, a_member_that_was_told_that_it_is_evicted_stays_so)
     CHECK(gyre_peek(a, &size) == NULL);
     send(producer, 2, 2 * FRAMES); /* what it holds is gone */
     CHECK_EQ(gyre_release(a), GYRE_EVICTED);
+    CHECK_EQ(gyre_release(a), GYRE_EVICTED);
     gyre_consumer_close(a);
     gyre_producer_close(producer);
 }
