@@ -317,6 +317,28 @@ static void do_wait(struct reader *reader, uint32_t choice)
     }
 }
 
+/* Its process dies inside a call, at one of the first accesses to shared memory. */
+static void kill_in_call(struct reader *reader, uint32_t choice)
+{
+    static unsigned char buffer[8192];
+    jmp_buf              grave;
+    uint32_t             size;
+
+    if (reader->handle == NULL)
+        return;
+    if (setjmp(grave) == 0) {
+        hostile_die(1 + choice % 64, &grave);
+        if (choice / 64 == 0)
+            (void)gyre_peek(reader->handle, &size);
+        else if (choice / 64 == 1)
+            (void)gyre_release(reader->handle);
+        else
+            (void)gyre_recv(reader->handle, buffer, sizeof(buffer), &size, 0);
+        hostile_die(0, NULL);
+    }
+    kill_reader(reader);
+}
+
 /* --- what must hold between two operations ---------------------------------------------------- */
 
 /* What the reader still needs is not overwritten. */
@@ -403,8 +425,10 @@ static void operate(struct input *input)
     case 6:
         if (code / 64 % 2 == 0)
             replace_producer(argument % 2 == 0);
-        else
+        else if (code / 64 == 1)
             kill_reader(reader);
+        else
+            kill_in_call(reader, argument);
         break;
     case 7:
         open_reader(reader, argument, code / 64 % 2 != 0);

@@ -48,6 +48,7 @@ static void produce(uint32_t count, uint32_t size)
             return;
         HOSTILE_CHECK(payload >= producer->ring.bytes &&
                       payload + size <= producer->ring.bytes + options.capacity);
+        HOSTILE_CHECK((uintptr_t)payload % 8 == 0);
         memset(payload, (int)i, size);
         if (i % 4 != 3)
             gyre_publish(producer);
@@ -133,9 +134,9 @@ static void consume(struct gyre_consumer *consumer, uint32_t how)
     default:
         sink += (uint64_t)gyre_wait_any(&consumer, 1, gyre_now_ns() + 200000, &which);
     }
-    sink += gyre_consumer_seq(consumer) + gyre_consumer_pos(consumer) +
-            gyre_consumer_gap(consumer) + gyre_consumer_epoch(consumer) +
-            (uint64_t)gyre_consumer_is_redelivered(consumer);
+    HOSTILE_CHECK(gyre_consumer_pos(consumer) % options.frame_align == 0);
+    sink += gyre_consumer_seq(consumer) + gyre_consumer_gap(consumer) +
+            gyre_consumer_epoch(consumer) + (uint64_t)gyre_consumer_is_redelivered(consumer);
 }
 
 /* A pointer in options is the caller's: it leads to some string, or nowhere. */

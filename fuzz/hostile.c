@@ -32,6 +32,8 @@ static uint32_t    flip_count;
 static uint32_t    step_count;
 static uint32_t    all_step_count;
 static uint64_t    hint;
+static uint32_t    death_countdown;
+static jmp_buf    *grave;
 
 void gyre_atomic_step(const void *word);
 
@@ -58,7 +60,14 @@ void hostile_begin(struct area may_write, struct area besides, void (*touched)(u
     flip_count = 0;
     step_count = 0;
     all_step_count = 0;
+    death_countdown = 0;
     hint = 0;
+}
+
+void hostile_die(uint32_t accesses, jmp_buf *to)
+{
+    death_countdown = accesses;
+    grave = to;
 }
 
 void hostile_hint(uint64_t number)
@@ -167,6 +176,8 @@ void gyre_atomic_step(const void *word)
         return;
     if (++step_count > STEPS_MAX)
         hostile_found("a call that does not end");
+    if (death_countdown > 0 && --death_countdown == 0)
+        longjmp(*grave, 1);
     for (uint32_t i = 0; i < flip_count;) {
         struct flip *flip = &flips[i];
         if (flip->offset == AT_ACCESS && !is_written) {

@@ -9,6 +9,7 @@
 #ifndef GYRE_FUZZ_HOSTILE_H
 #define GYRE_FUZZ_HOSTILE_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,12 @@ void hostile_call(void);
 
 /* True if the calls so far were so long that another input is worth more than their sequel. */
 bool hostile_is_spent(void);
+
+/*
+ * The caller's process dies at the n-th access from now: control goes to the jmp_buf.  0 accesses:
+ * it lives on.
+ */
+void hostile_die(uint32_t accesses, jmp_buf *grave);
 
 /* Ends the run as a finding. */
 __attribute__((noreturn)) void hostile_found(const char *what);
