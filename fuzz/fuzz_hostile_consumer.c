@@ -67,6 +67,12 @@ static uint64_t soon(void)
     return gyre_now_ns() + 200000;
 }
 
+/* Long enough to look after the dead; a spinning wait would look too often until then. */
+static uint64_t later(const struct reader *reader)
+{
+    return reader->handle->wait == GYRE_WAIT_SPIN ? soon() : gyre_now_ns() + 2 * GYRE_PEER_CHECK_NS;
+}
+
 static bool is_member(const struct reader *reader)
 {
     return reader->handle->member.group != NULL;
@@ -102,19 +108,6 @@ static void open_producer(void)
 
     if (status != GYRE_OK)
         HOSTILE_CHECK(is_ctrl_touched);
-}
-
-static void replace_producer(bool is_dead)
-{
-    if (is_dead) {
-        memory_sync_bury(producer->ring.site);
-        producer->ring.is_forked = true; /* so that close leaves the ring as it is */
-        producer->ring.is_attached = false;
-    }
-    gyre_producer_close(producer);
-    producer = NULL;
-    hostile_call();
-    open_producer();
 }
 
 /* --- the honest consumers --------------------------------------------------------------------- */
@@ -296,7 +289,9 @@ static void do_wait(struct reader *reader, uint32_t choice)
 
     switch (choice % 4) {
     case 0:
-        judge_status(reader, gyre_wait(reader->handle, choice / 4 % 2 == 0 ? 0 : soon()));
+        judge_status(reader, gyre_wait(reader->handle, choice / 4 % 2 == 0 ? 0
+                                                       : choice < 128      ? soon()
+                                                                           : later(reader)));
         break;
     case 1:
         (void)gyre_consumer_handle(reader->handle, &handle, NULL);
@@ -315,6 +310,30 @@ static void do_wait(struct reader *reader, uint32_t choice)
         if (count > 0 && status != GYRE_TIMEOUT)
             judge_status(owners[which], status);
     }
+}
+
+/* What the readers are told while there is no producer. */
+static void poll_readers(void)
+{
+    for (uint32_t i = 0; i < CONSUMERS; i++) {
+        hostile_call();
+        if (readers[i].handle != NULL)
+            judge_status(&readers[i], gyre_wait(readers[i].handle, 0));
+    }
+}
+
+static void replace_producer(bool is_dead)
+{
+    if (is_dead) {
+        memory_sync_bury(producer->ring.site);
+        producer->ring.is_forked = true; /* so that close leaves the ring as it is */
+        producer->ring.is_attached = false;
+    }
+    gyre_producer_close(producer);
+    producer = NULL;
+    poll_readers();
+    hostile_call();
+    open_producer();
 }
 
 /* Its process dies inside a call, at one of the first accesses to shared memory. */
@@ -489,11 +508,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_all();
     }
     hostile_call();
+    gyre_producer_close(producer);
+    producer = NULL;
     for (uint32_t i = 0; i < CONSUMERS; i++) {
+        hostile_call();
+        if (readers[i].handle != NULL)
+            do_release(&readers[i]);
+    }
+    poll_readers();
+    for (uint32_t i = 0; i < CONSUMERS; i++) {
+        hostile_call();
         gyre_consumer_close(readers[i].handle);
         memset(&readers[i], 0, sizeof(readers[i]));
     }
-    gyre_producer_close(producer);
-    producer = NULL;
     return 0;
 }
