@@ -9,8 +9,12 @@
 
 #include <gyre/layout.h>
 
+#include "memory_sync.h"
+
 #define FLIP_COUNT 16u
 #define STEPS_MAX 1000000u
+#define LONG_CALL_STEPS 20000u
+#define STEP_NS 1000u
 #define ALL_STEPS_MAX 200000u
 #define REPEATS_FOREVER 255u
 #define AT_ACCESS UINT64_MAX
@@ -176,6 +180,8 @@ void gyre_atomic_step(const void *word)
         return;
     if (++step_count > STEPS_MAX)
         hostile_found("a call that does not end");
+    if (step_count > LONG_CALL_STEPS)
+        memory_sync_pass(STEP_NS); /* a deadline comes for those who never look at the clock */
     if (death_countdown > 0 && --death_countdown == 0)
         longjmp(*grave, 1);
     for (uint32_t i = 0; i < flip_count;) {

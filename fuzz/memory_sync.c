@@ -61,6 +61,11 @@ void memory_sync_reset(enum memory_barrier barrier)
     on_interrupt = NULL;
 }
 
+void memory_sync_pass(uint64_t ns)
+{
+    now_ns += ns;
+}
+
 uint32_t memory_sync_sleep_count(void)
 {
     return sleep_count;

@@ -25,6 +25,9 @@ void memory_sync_bury(struct sync_site *site);
 /* What sync_console_read reads from now on. */
 void memory_sync_stdin(const uint8_t *bytes, size_t size);
 
+/* Time goes on. */
+void memory_sync_pass(uint64_t ns);
+
 /* How often a sleep ended because its time was up, since the reset. */
 uint32_t memory_sync_sleep_count(void);
 

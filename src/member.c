@@ -302,8 +302,8 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
         uint32_t         payload_size = 0;
         enum gyre_frame  frame = gyre__frame_judge(ring, &at, &frame_size, &payload_size);
         if (frame == GYRE_FRAME_NONE || frame == GYRE_FRAME_BAD) {
-            fast->peek_pos = consumer->member.end_pos; /* overwritten, or corrupt */
-            if (!is_lossy(consumer))
+            fast->peek_pos = consumer->member.end_pos;
+            if (!is_lossy(consumer) || !is_overwritten(consumer, consumer->own_released_pos))
                 consumer->verdict = GYRE_CORRUPT;
             return NULL;
         }
