@@ -383,6 +383,7 @@ static void check_all(void)
     hostile_hint(published);
     HOSTILE_CHECK(!gyre__pos_after(front->granted_pos, published));
     HOSTILE_CHECK(!gyre__pos_after(front->horizon_pos, published));
+    HOSTILE_CHECK(front->granted_pos % options.frame_align == 0);
     HOSTILE_CHECK(!gyre__pos_after(producer->fast.claim_pos, producer->fast.limit_pos));
     for (uint32_t i = 0; i < CONSUMERS; i++)
         check_reader(&readers[i], front->granted_pos);
