@@ -1,9 +1,11 @@
 /*
- * room.c - the producer waits: for room (E6) and for consumers.
+ * room.c - the producer waits: for room (E6), or sends as soon as there is some, and for consumers.
  *
  * The schemes that make sure that the other side knows are told in wait.c.
  */
 #include "internal.h"
+
+#include <string.h>
 
 #include <gyre/atomic.h>
 
@@ -201,6 +203,22 @@ enum gyre_status gyre_wait_room(struct gyre_producer *producer, uint32_t size, u
     if (size > gyre_producer_max_size(producer))
         return GYRE_TOO_LARGE;
     return wait_met(producer, &wait, deadline_ns);
+}
+
+enum gyre_status gyre_send(struct gyre_producer *producer, const void *message, uint32_t size,
+                           uint64_t deadline_ns)
+{
+    void *payload;
+
+    while ((payload = gyre_claim(producer, size)) == NULL) {
+        enum gyre_status status = gyre_wait_room(producer, size, deadline_ns);
+        if (status != GYRE_OK)
+            return status;
+    }
+    if (size != 0)
+        memcpy(payload, message, size);
+    gyre_publish(producer);
+    return GYRE_OK;
 }
 
 enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer, uint32_t count,
