@@ -189,6 +189,7 @@ void gyre__write_data(void *base, const struct gyre_geometry *geometry)
     header->layout_version = GYRE_LAYOUT_VERSION;
     header->header_size = sizeof(*header);
     header->capacity = geometry->capacity;
+    GYRE_FAULT(header_half);
     header->frame_align = geometry->frame_align;
     header->seat_count = geometry->seat_count;
     header->ring_id[0] = geometry->ring_id[0];

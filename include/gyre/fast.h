@@ -96,6 +96,10 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 
 #include <gyre/atomic.h>
 
+#ifndef GYRE_FAULT
+#define GYRE_FAULT(name) ((void)0) /* the tests put their faults here */
+#endif
+
 /* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
 #define GYRE_ZERO_AHEAD 128u
 
@@ -172,6 +176,7 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
         p->first_header = header;
     else
         gyre_store_relaxed_64(frame, header); /* reachable only through the batch's first: E1 */
+    GYRE_FAULT(claim_header);
     p->claim_pos = end;
     p->seq++;
     return frame + 1;
@@ -189,9 +194,12 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
 
     if (pos == end)
         return;
+    GYRE_FAULT(publish_ready);
     gyre_store_release_64(gyre__header_at(p->ring, pos & p->mask), p->first_header); /* E1 E3 */
-    if (gyre_load_relaxed_64(p->sleepers) != 0)                                      /* E3 */
+    GYRE_FAULT(publish_stored);
+    if (gyre_load_relaxed_64(p->sleepers) != 0) /* E3 */
         gyre__wake_sleepers(producer);
+    GYRE_FAULT(publish_woken);
     p->published_pos = end;
     end += GYRE_ZERO_AHEAD;
     if (gyre__pos_after(end, p->limit_pos))
@@ -223,6 +231,7 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
     /* Another number, padding, or a size that leads out of the ring. */
     if ((header ^ payload) != expected || payload + GYRE_FRAME_HEADER_SIZE > c->mask + 1 - offset)
         return gyre__peek_slow(consumer, size);
+    GYRE_FAULT(peek_seen);
     c->peek_pos += (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
     c->peek_seq++;
     *size = (uint32_t)payload;
@@ -249,8 +258,10 @@ GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
         return gyre__release_slow(consumer);
     c->held_pos = pos;
     c->held_seq = c->peek_seq;
+    GYRE_FAULT(release_ready);
     gyre_store_release_64(c->released_pos, pos); /* E2 E6 */
-    room = gyre_load_relaxed_64(c->room_pos);    /* E6 */
+    GYRE_FAULT(release_stored);
+    room = gyre_load_relaxed_64(c->room_pos); /* E6 */
     if (room != 0 && !gyre__pos_after(room, pos))
         gyre__room_freed(consumer);
     return GYRE_OK;

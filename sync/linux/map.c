@@ -83,7 +83,9 @@ static enum gyre_status make_object(struct sync_site *site, enum sync_object obj
 
     if (fd < 0)
         return site_blame(error, site_fail(error, errno, "openat"), file_of(object));
+    GYRE_FAULT(map_made);
     code = commit(fd, size);
+    GYRE_FAULT(map_committed);
     if (code != 0)
         status = site_fail(error, code, "posix_fallocate");
     else

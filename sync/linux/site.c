@@ -232,17 +232,20 @@ static int unlink_all(struct sync_site *site)
     char                          file[SITE_FILE_SIZE];
     int                           code = 0;
 
+    GYRE_FAULT(remove_begun);
     for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
         site_file(site, site_suffix(objects[i]), file);
         if (sync_calls.unlinkat(site->dir_fd, file, 0) != 0 && errno != ENOENT)
             code = errno;                           /* another user's: all of it stays */
         site_building_file(site, objects[i], file); /* a dead creator's */
         (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+        GYRE_FAULT(remove_unnamed);
     }
     for (uint32_t i = 0; i < SITE_BELL_COUNT; i++) { /* FIFOs of event loops that died */
         site_bell_file(site, i, file);
         (void)sync_calls.unlinkat(site->dir_fd, file, 0);
     }
+    GYRE_FAULT(remove_bare);
     site_file(site, ".lock", file);
     (void)sync_calls.unlinkat(site->dir_fd, file, 0);
     return code;

@@ -110,12 +110,14 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
         return blame_object(error, fail_creation(site, name, os_code, error), object);
     if (os_code == ERROR_ALREADY_EXISTS)
         status = check_owner(site, section, error);
+    GYRE_FAULT(map_made);
     if (status == GYRE_OK)
         status = map_whole(section, FILE_MAP_READ | FILE_MAP_WRITE, map, error);
     if (status == GYRE_OK)
         *is_new = os_code != ERROR_ALREADY_EXISTS;
     else
         sync_calls.CloseHandle(section);
+    GYRE_FAULT(map_committed);
     return blame_object(error, status, object);
 }
 
