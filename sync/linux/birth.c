@@ -17,7 +17,7 @@
 
 struct sync_birth {
     struct site_access access;
-    int                fd; /* -1: nothing to watch, or no right to */
+    int                fd;      /* -1: nothing to watch, or no right to */
     bool               is_lent; /* it is the socket from which a sealed site will come */
 };
 

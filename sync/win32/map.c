@@ -89,6 +89,8 @@ static enum gyre_status blame_object(struct gyre_error *error, enum gyre_status 
 static enum gyre_status check_owner(const struct sync_site *site, HANDLE section,
                                     struct gyre_error *error)
 {
+    if (site->is_sealed) /* what was given leads to names that nobody else knows */
+        return GYRE_OK;
     if (sync_guard_owns(&site->guard, section))
         return GYRE_OK;
     return sync_fail(error, GYRE_DENIED, ERROR_INVALID_OWNER, "GetKernelObjectSecurity");
@@ -102,10 +104,11 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
 
     object_name(site, object, name);
     struct sync_guard_list *list = object == SYNC_DATA ? &site->guard.data : &site->guard.other;
-    HANDLE section = sync_calls.CreateFileMappingW(INVALID_HANDLE_VALUE, &list->attributes,
-                                                   PAGE_READWRITE | SEC_COMMIT, (DWORD)(size >> 32),
-                                                   (DWORD)(size & UINT32_MAX), name);
-    DWORD  os_code = GetLastError();
+    bool                    is_nameless = object == SYNC_DATA && site->is_sealed;
+    HANDLE                  section = sync_calls.CreateFileMappingW(
+                         INVALID_HANDLE_VALUE, &list->attributes, PAGE_READWRITE | SEC_COMMIT, (DWORD)(size >> 32),
+                         (DWORD)(size & UINT32_MAX), is_nameless ? NULL : name);
+    DWORD os_code = GetLastError();
     if (section == NULL)
         return blame_object(error, fail_creation(site, name, os_code, error), object);
     if (os_code == ERROR_ALREADY_EXISTS)
@@ -127,7 +130,7 @@ enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object objec
 
     (void)map;
     (void)error;
-    if (object != SYNC_DATA)
+    if (object != SYNC_DATA || site->is_sealed)
         return GYRE_OK;
     sync_object_name(name, site->scope, site->name, "!born");
     HANDLE born = sync_calls.OpenEventW(EVENT_MODIFY_STATE, FALSE, name);
@@ -138,6 +141,19 @@ enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object objec
     return GYRE_OK;
 }
 
+/* A ticket is a number that somebody told us: whatever it is, it is used up. */
+static enum gyre_status map_given(struct sync_site *site, struct sync_map *map,
+                                  struct gyre_error *error)
+{
+    enum gyre_status status = map_whole(site->given, FILE_MAP_READ, map, error);
+
+    if (status == GYRE_OK)
+        site->given = NULL;
+    else
+        error->field = "from";
+    return status;
+}
+
 enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, bool is_writable,
                                struct sync_map *map, struct gyre_error *error)
 {
@@ -145,6 +161,8 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     DWORD            access = is_writable ? FILE_MAP_READ | FILE_MAP_WRITE : FILE_MAP_READ;
     enum gyre_status status;
 
+    if (object == SYNC_DATA && site->is_sealed)
+        return map_given(site, map, error);
     object_name(site, object, name);
     HANDLE section = sync_calls.OpenFileMappingW(access | READ_CONTROL, FALSE, name);
     if (section == NULL)
@@ -155,6 +173,25 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     if (status != GYRE_OK)
         sync_calls.CloseHandle(section);
     return blame_object(error, status, object);
+}
+
+enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
+                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
+                                 struct gyre_error *error)
+{
+    HANDLE theirs = NULL;
+
+    (void)ctrl; /* has a name, which who can read DATA knows */
+    *ticket = -1;
+    if (!site->is_sealed) {
+        error->field = "producer";
+        return sync_fail(error, GYRE_UNSUPPORTED, 0, NULL);
+    }
+    if (!sync_calls.DuplicateHandle(sync_calls.GetCurrentProcess(), (HANDLE)data->os, (HANDLE)to,
+                                    &theirs, FILE_MAP_READ, FALSE, 0))
+        return sync_fail_os(error, GetLastError(), "DuplicateHandle");
+    *ticket = (intptr_t)theirs;
+    return GYRE_OK;
 }
 
 void sync_map_discard(struct sync_site *site, enum sync_object object)

@@ -7,6 +7,8 @@
  *      Local\Gyre.NAME              DATA                          guessable (Global\ by option)
  *      Local\Gyre.NAME!init         the site's lock               guessable
  *      Local\Gyre.NAME!born         rung when DATA is published   guessable; harmless
+ *      (none)                       DATA of a sealed ring: others get its handle
+ *      Local\Gyre.ID!init           the lock of a sealed ring
  *      Local\Gyre.ID!ctrl           CTRL
  *      Local\Gyre.ID!producer       the mutex of a role           owned by the keeper of lease.c
  *      Local\Gyre.ID!seat.N
@@ -63,7 +65,9 @@ struct sync_site {
     char            id[33]; /* the ring's identity in hexadecimal; empty: not identified */
     uint64_t        ring_id[2];
     enum sync_scope scope;
-    HANDLE          init_mutex; /* NULL in mode LOOK */
+    HANDLE          init_mutex; /* NULL in mode LOOK; of a sealed site made when it is needed */
+    bool            is_sealed;  /* DATA has no name; the others are named by the ring's identity */
+    HANDLE          given;      /* the DATA of a sealed site, until it is mapped; or NULL */
     bool            is_locked;
     HANDLE          timer;                 /* for short deadlines; made at the first one */
     PVOID volatile peers[SYNC_ROLE_COUNT]; /* mutexes of roles we have asked about */
