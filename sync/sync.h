@@ -72,8 +72,8 @@ static inline enum gyre_status sync_site_open(const char *name, enum sync_site_m
 
 /*
  * Gives a sealed site's objects to another process: all of them, or for a tap DATA alone, for
- * reading.  Nobody who has them can change their sizes, or write to DATA.  Linux: sends them through
- * the Unix socket `to`, connected; BUSY: it is full.  Windows: `to` is a process, open for
+ * reading.  Nobody who has them can change their sizes, or write to DATA.  Linux: sends them
+ * through the Unix socket `to`, connected; BUSY: it is full.  Windows: `to` is a process, open for
  * PROCESS_DUP_HANDLE; *ticket is what that process opens the site with.  DENIED, NO_MEMORY, SYSTEM,
  * UNSUPPORTED (this site is not sealed).
  */

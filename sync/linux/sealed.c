@@ -3,8 +3,8 @@
  *
  * DATA is mapped for writing before the seal FUTURE_WRITE falls, so its maker goes on writing and
  * nobody else ever can: not by a map, not by mprotect, write or a hole, nor through another
- * descriptor of the file.  No size can change, so no touch is a SIGBUS.  The lock file has no bytes;
- * each receiver gets an open file description of its own, since leases belong to descriptions.
+ * descriptor of the file.  No size can change, so no touch is a SIGBUS.  The lock file has no
+ * bytes; each receiver gets an open file description of its own, since leases belong to those.
  */
 #include "site.h"
 

@@ -35,8 +35,8 @@ static enum gyre_status fail_section(struct gyre_error *error, DWORD os_code, co
  * Maps all of the section, whoever made it and however large.  Pages that are only reserved would
  * fault on access, so such a section is none of ours.
  */
-static enum gyre_status map_whole(HANDLE section, DWORD access, struct sync_map *map,
-                                  struct gyre_error *error)
+enum gyre_status sync_map_whole(HANDLE section, DWORD access, struct sync_map *map,
+                                struct gyre_error *error)
 {
     MEMORY_BASIC_INFORMATION region;
     enum gyre_status         status = GYRE_OK;
@@ -104,17 +104,17 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
 
     object_name(site, object, name);
     struct sync_guard_list *list = object == SYNC_DATA ? &site->guard.data : &site->guard.other;
-    bool                    is_nameless = object == SYNC_DATA && site->is_sealed;
-    HANDLE                  section = sync_calls.CreateFileMappingW(
-                         INVALID_HANDLE_VALUE, &list->attributes, PAGE_READWRITE | SEC_COMMIT, (DWORD)(size >> 32),
-                         (DWORD)(size & UINT32_MAX), is_nameless ? NULL : name);
-    DWORD os_code = GetLastError();
+    const wchar_t          *known_as = object == SYNC_DATA && site->is_sealed ? NULL : name;
+    HANDLE section = sync_calls.CreateFileMappingW(INVALID_HANDLE_VALUE, &list->attributes,
+                                                   PAGE_READWRITE | SEC_COMMIT, (DWORD)(size >> 32),
+                                                   (DWORD)(size & UINT32_MAX), known_as);
+    DWORD  os_code = GetLastError();
     if (section == NULL)
         return blame_object(error, fail_creation(site, name, os_code, error), object);
     if (os_code == ERROR_ALREADY_EXISTS)
         status = check_owner(site, section, error);
     if (status == GYRE_OK)
-        status = map_whole(section, FILE_MAP_READ | FILE_MAP_WRITE, map, error);
+        status = sync_map_whole(section, FILE_MAP_READ | FILE_MAP_WRITE, map, error);
     if (status == GYRE_OK)
         *is_new = os_code != ERROR_ALREADY_EXISTS;
     else
@@ -141,19 +141,6 @@ enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object objec
     return GYRE_OK;
 }
 
-/* A ticket is a number that somebody told us: whatever it is, it is used up. */
-static enum gyre_status map_given(struct sync_site *site, struct sync_map *map,
-                                  struct gyre_error *error)
-{
-    enum gyre_status status = map_whole(site->given, FILE_MAP_READ, map, error);
-
-    if (status == GYRE_OK)
-        site->given = NULL;
-    else
-        error->field = "from";
-    return status;
-}
-
 enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, bool is_writable,
                                struct sync_map *map, struct gyre_error *error)
 {
@@ -162,36 +149,17 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     enum gyre_status status;
 
     if (object == SYNC_DATA && site->is_sealed)
-        return map_given(site, map, error);
+        return sync_sealed_take(site, map, error);
     object_name(site, object, name);
     HANDLE section = sync_calls.OpenFileMappingW(access | READ_CONTROL, FALSE, name);
     if (section == NULL)
         return blame_object(error, fail_section(error, GetLastError(), "OpenFileMapping"), object);
     status = check_owner(site, section, error);
     if (status == GYRE_OK)
-        status = map_whole(section, access, map, error);
+        status = sync_map_whole(section, access, map, error);
     if (status != GYRE_OK)
         sync_calls.CloseHandle(section);
     return blame_object(error, status, object);
-}
-
-enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
-                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
-                                 struct gyre_error *error)
-{
-    HANDLE theirs = NULL;
-
-    (void)ctrl; /* has a name, which who can read DATA knows */
-    *ticket = -1;
-    if (!site->is_sealed) {
-        error->field = "producer";
-        return sync_fail(error, GYRE_UNSUPPORTED, 0, NULL);
-    }
-    if (!sync_calls.DuplicateHandle(sync_calls.GetCurrentProcess(), (HANDLE)data->os, (HANDLE)to,
-                                    &theirs, FILE_MAP_READ, FALSE, 0))
-        return sync_fail_os(error, GetLastError(), "DuplicateHandle");
-    *ticket = (intptr_t)theirs;
-    return GYRE_OK;
 }
 
 void sync_map_discard(struct sync_site *site, enum sync_object object)

@@ -131,25 +131,13 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
     return sync_site_hold(site, true, error);
 }
 
-static enum gyre_status make_sealed_mutex(struct sync_site *site, struct gyre_error *error)
-{
-    wchar_t name[SYNC_OBJECT_NAME_SIZE];
-
-    sync_object_name(name, site->scope, site->id, "!init");
-    site->init_mutex = sync_calls.CreateMutexExW(&site->guard.other.attributes, name, 0,
-                                                 SYNCHRONIZE | MUTEX_MODIFY_STATE);
-    return site->init_mutex != NULL
-               ? GYRE_OK
-               : blame_lock(error, sync_fail_os(error, GetLastError(), "CreateMutexExW"));
-}
-
 enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
 {
     enum gyre_status status = GYRE_OK;
     DWORD            woken;
 
     if (site->init_mutex == NULL)
-        status = make_sealed_mutex(site, error);
+        status = sync_sealed_make_mutex(site, error);
     if (status != GYRE_OK)
         return status;
     woken = sync_calls.WaitForSingleObject(site->init_mutex, is_waiting ? INFINITE : 0);

@@ -95,6 +95,15 @@ bool sync_guard_owns(const struct sync_guard *guard, HANDLE object);
 void sync_object_name(wchar_t name[SYNC_OBJECT_NAME_SIZE], enum sync_scope scope, const char *stem,
                       const char *suffix);
 
+/* map.c: maps all of a section; the handle is the map's if it is OK. */
+enum gyre_status sync_map_whole(HANDLE section, DWORD access, struct sync_map *map,
+                                struct gyre_error *error);
+
+/* sealed.c: the lock of a sealed site; the DATA that was given. */
+enum gyre_status sync_sealed_make_mutex(struct sync_site *site, struct gyre_error *error);
+enum gyre_status sync_sealed_take(struct sync_site *site, struct sync_map *map,
+                                  struct gyre_error *error);
+
 /* lease.c: gives back what a closing site still holds, and its handles of peers' mutexes. */
 void sync_lease_drop_all(struct sync_site *site);
 void sync_lease_forget_peers(struct sync_site *site);

@@ -316,11 +316,12 @@ static uint32_t take_fds(int from, int fds[3])
     char             bytes[64];
     struct iovec     to = {bytes, sizeof(bytes)};
     _Alignas(8) char control[CMSG_SPACE(8 * sizeof(int))];
-    struct msghdr    message = {
-           .msg_iov = &to, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-    struct cmsghdr *part;
-    size_t          size;
+    struct msghdr    message = {.msg_iov = &to, .msg_iovlen = 1};
+    struct cmsghdr  *part;
+    size_t           size;
 
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
     EXPECT_TRUE(recvmsg(from, &message, MSG_CMSG_CLOEXEC) > 0);
     part = CMSG_FIRSTHDR(&message);
     EXPECT_TRUE(part != NULL);
