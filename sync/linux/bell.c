@@ -98,6 +98,10 @@ enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which,
 
     if (bell->poll != 0)
         return GYRE_OK;
+    if (site->is_sealed) { /* a FIFO needs a name */
+        error->field = "sealed";
+        return sync_fail(error, GYRE_UNSUPPORTED, 0, "mkfifoat");
+    }
     site_bell_file(site, which, file);
     if (is_waiter) {
         if (!sync_site_is_named(site)) /* removed by force: the name may be another ring's */
