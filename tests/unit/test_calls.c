@@ -65,6 +65,10 @@ enum call {
     CALL_CLOCK_GETTIME,
     CALL_CLOCK_NANOSLEEP,
     CALL_GETRANDOM,
+    CALL_MEMFD_CREATE,
+    CALL_SEALS,
+    CALL_SENDMSG,
+    CALL_RECVMSG,
     CALL_COUNT
 };
 
@@ -105,6 +109,10 @@ static const struct {
     [CALL_CLOCK_GETTIME] = {"clock_gettime", {EINVAL}},
     [CALL_CLOCK_NANOSLEEP] = {"clock_nanosleep", {EINTR}},
     [CALL_GETRANDOM] = {"getrandom", {EINTR, ENOSYS, EAGAIN}},
+    [CALL_MEMFD_CREATE] = {"memfd_create", {EMFILE, ENFILE, ENOMEM, EINVAL}},
+    [CALL_SEALS] = {"fcntl(seals)", {EBUSY, EINVAL, EPERM}},
+    [CALL_SENDMSG] = {"sendmsg", {EAGAIN, EINTR, EPIPE, ENOBUFS, ETOOMANYREFS}},
+    [CALL_RECVMSG] = {"recvmsg", {EAGAIN, EINTR, ECONNRESET, ENOTSOCK}},
 };
 
 static struct sync_calls real;
@@ -301,6 +309,26 @@ static ssize_t bad_getrandom(void *buffer, size_t size)
     return strikes(CALL_GETRANDOM) ? -1 : real.getrandom(buffer, size);
 }
 
+static int bad_memfd_create(const char *name, unsigned flags)
+{
+    return strikes(CALL_MEMFD_CREATE) ? -1 : real.memfd_create(name, flags);
+}
+
+static int bad_fcntl_seals(int fd, int command, int seals)
+{
+    return strikes(CALL_SEALS) ? -1 : real.fcntl_seals(fd, command, seals);
+}
+
+static ssize_t bad_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    return strikes(CALL_SENDMSG) ? -1 : real.sendmsg(fd, message, flags);
+}
+
+static ssize_t bad_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    return strikes(CALL_RECVMSG) ? -1 : real.recvmsg(fd, message, flags);
+}
+
 static void break_calls(void)
 {
     static const struct sync_calls bad = {
@@ -334,6 +362,10 @@ static void break_calls(void)
         .clock_gettime = bad_clock_gettime,
         .clock_nanosleep = bad_clock_nanosleep,
         .getrandom = bad_getrandom,
+        .memfd_create = bad_memfd_create,
+        .fcntl_seals = bad_fcntl_seals,
+        .sendmsg = bad_sendmsg,
+        .recvmsg = bad_recvmsg,
     };
 
     /* A call that is new in the table and not in this test would be a NULL. */
@@ -402,6 +434,33 @@ static enum gyre_status tap_by_owner(struct scene *scene)
     return gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
 }
 
+/* A sealed ring, given to this very process. */
+static enum gyre_status share_and_adopt(struct scene *scene)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+    intptr_t                 ticket;
+    int                      ends[2];
+    enum gyre_status         status;
+
+    options.capacity = OPERATION_CAPACITY;
+    options.flags = GYRE_SEALED;
+    status = gyre_producer_open(scene->name, &options, &scene->opened_producer, &scene->error);
+    if (status != GYRE_OK)
+        return status;
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    status =
+        gyre_ring_share(scene->opened_producer, GYRE_RELIABLE, ends[0], &ticket, &scene->error);
+    if (status == GYRE_OK)
+        status = gyre_consumer_adopt(ends[1], NULL, &scene->opened_consumer, &scene->error);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    if (status != GYRE_OK) {
+        gyre_producer_close(scene->opened_producer);
+        scene->opened_producer = NULL;
+    }
+    return status;
+}
+
 static const struct operation operations[] = {
     {"a new ring", false, false, create, GYRE_OK},
     {"a ring without producer", false, true, create, GYRE_OK},
@@ -424,6 +483,7 @@ static const struct operation operations[] = {
     {"wait for any of two", true, true, wait_for_any, GYRE_TIMEOUT},
     {"wait as a tap", true, false, tap_in_vain, GYRE_TIMEOUT},
     {"inspect groups", true, false, inspect_groups, GYRE_OK},
+    {"a sealed ring", false, false, share_and_adopt, GYRE_OK},
     {"a shared ring", false, false, share, GYRE_OK},
     {"a tap that names the owner", true, false, tap_by_owner, GYRE_OK},
 };
