@@ -110,6 +110,21 @@ static uint32_t slowest_role(const struct gyre_producer *producer)
     return SYNC_ROLE_SEAT(idx);
 }
 
+/*
+ * Who holds us back and is dead already, as one that was killed while it was awake mostly is, costs
+ * no slice.  Several may have died together; nobody who writes seats full again holds us for ever.
+ */
+static bool meet_by_deaths(struct gyre_producer *producer, const struct producer_wait *wait)
+{
+    uint32_t limit = producer->ring.geometry.seat_count + GYRE_GROUP_COUNT;
+    uint64_t need_pos;
+
+    for (uint32_t i = 0; i < limit && gyre__recover_slowest(producer); i++)
+        if (wait->is_met(producer, wait->wanted, &need_pos))
+            return true;
+    return false;
+}
+
 /* One sleep of the producer. */
 static bool block_once(struct gyre_producer *producer, const struct producer_wait *wait,
                        struct slices *slices, uint64_t deadline_ns)
@@ -119,7 +134,7 @@ static bool block_once(struct gyre_producer *producer, const struct producer_wai
     uint64_t          need_pos, slice;
     bool              is_met = wait->is_met(producer, wait->wanted, &need_pos);
 
-    if (is_met)
+    if (is_met || meet_by_deaths(producer, wait))
         return true;
     slice = announce_block(producer, room_target(producer, need_pos), slices);
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
