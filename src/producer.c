@@ -317,6 +317,7 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
         return sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
     made->wait = checked.wait;
     made->spin_ns = checked.spin_ns;
+    made->ring.forget = forget_producer;
     status = gyre__ring_obtain(&made->ring, name, &checked, error);
     if (status == GYRE_OK) {
         made->bells = calloc(made->ring.geometry.seat_count, sizeof(*made->bells));
@@ -334,7 +335,6 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
         free(made);
         return status;
     }
-    made->ring.forget = forget_producer;
     gyre__ring_list(&made->ring);
     *producer = made;
     return GYRE_OK;

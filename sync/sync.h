@@ -198,6 +198,12 @@ void             sync_lease_drop(struct sync_site *site, uint32_t role);
 bool sync_lease_is_free(struct sync_site *site, uint32_t role);
 
 /*
+ * Sleeps until the role may be free or the deadline: at once on Windows and where Linux has
+ * inotify, elsewhere within 100 ms.  OK (try to take it; perhaps for no reason) or TIMEOUT.
+ */
+enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t deadline_ns);
+
+/*
  * bell: a sticky wake-up for one waiter.  A ring before the wait ends the wait at once.
  */
 struct sync_bell {

@@ -99,10 +99,15 @@ struct gyre_ring_options {
     uint32_t    scope; /* enum gyre_scope */
     const char *owner_group;
     const char *sddl;
+    /*
+     * A standby: while another producer holds the ring, wait so long for it to die or to close, and
+     * go on behind its last message; of several exactly one does.  0: not at all, BUSY.
+     */
+    uint64_t open_deadline_ns;
 };
 #define GYRE_RING_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL                    \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0                 \
     }
 
 enum gyre_consumer_kind {
@@ -175,8 +180,9 @@ enum { GYRE_GROUP_KEEP = 1 };
  *
  * If an earlier producer died, this one goes on behind the last message it published; if it closed,
  * likewise.  Fails with BAD_ARGUMENT (error.field says which), BUSY while a living process holds
- * the producer's role, EXISTS if the ring has another value of a non-zero option, BAD_LAYOUT,
- * DENIED, NO_MEMORY (all memory is committed here, never later), UNSUPPORTED, SYSTEM.
+ * the producer's role (TIMEOUT if it did until options->open_deadline_ns), EXISTS if the ring has
+ * another value of a non-zero option, BAD_LAYOUT, DENIED, NO_MEMORY (all memory is committed here,
+ * never later), UNSUPPORTED, SYSTEM.
  */
 GYRE_API enum gyre_status gyre_producer_open(const char                     *name,
                                              const struct gyre_ring_options *options,

@@ -624,6 +624,25 @@ test_interrupts() {
     exec 4<&-
 }
 
+test_standby() {
+    local standby
+    new_ring
+    open_producer --keep one two
+    printf '%s\n' three four >in
+    "${run[@]}" pub "$ring" --standby <in 3>&- &
+    standby=$!
+    says "a standby can be had" 1 "another process publishes .*--standby" pub "$ring"
+    check "a standby waits for its turn" published 2
+    kill -KILL $pub
+    ended "a standby goes on where a producer was killed" 0 $standby
+    exec 3>&-
+    rm feed
+    gyre sub "$ring" --from oldest >out
+    printf '%s\n' one two three four >wanted
+    same "everything of both producers is there" out wanted
+    gyre rm "$ring"
+}
+
 test_pipelines
 test_prompt
 test_starts
@@ -636,6 +655,7 @@ test_codes
 test_help
 if [ -z "${GYRE_WINE:-}" ]; then
     test_native
+    test_standby
     test_interrupts
 fi
 finish

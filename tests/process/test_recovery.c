@@ -15,9 +15,17 @@
 #define SIZE 56u
 #define SEATS_MAX 4u
 
+#define STANDBYS 3u
+
 struct stage {
     uint64_t joined; /* consumers that have */
     uint64_t may_end;
+    uint64_t waiting; /* standbys that are about to */
+    uint64_t turns;   /* producers that came to write */
+    uint64_t writing[STANDBYS];
+    uint64_t since_ns[STANDBYS]; /* when each became the producer */
+    uint64_t cpu_ns[STANDBYS];   /* and what its wait cost */
+    uint64_t may_close[STANDBYS];
 };
 
 static struct stage *stage(void)
@@ -140,14 +148,194 @@ static void a_producer_that_is_about_to_sleep_sees_who_is_dead(void)
     }
 }
 
+/* --- standbys --------------------------------------------------------------------------------- */
+
+/* Waits for its turn, writes ten messages, holds the ring until it is killed or told to close. */
+static int stand_by(uint32_t idx)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer;
+    uint64_t                 cpu_ns = process_cpu_ns();
+
+    options.open_deadline_ns = trial_patience();
+    (void)gyre_exchange_64(&stage()->waiting, stage()->waiting + 1);
+    producer = open_producer(&options);
+    stage()->since_ns[idx] = gyre_now_ns();
+    stage()->cpu_ns[idx] = process_cpu_ns() - cpu_ns;
+    for (uint32_t i = 0; i < 10; i++)
+        put(producer);
+    gyre_store_release_64(&stage()->turns, stage()->turns + 1);
+    gyre_store_release_64(&stage()->writing[idx], 1);
+    trial_await(&stage()->may_close[idx], 1);
+    gyre_producer_close(producer);
+    return 0;
+}
+
+/* Takes messages up to number `end`, each exactly once. */
+static void take_up_to(struct gyre_consumer *consumer, uint64_t end)
+{
+    while (gyre_consumer_seq(consumer) < end) {
+        uint64_t         number[SIZE / 8], seq = gyre_consumer_seq(consumer);
+        uint32_t         size;
+        enum gyre_status status =
+            gyre_recv(consumer, number, sizeof(number), &size, trial_patience());
+        if (status == GYRE_ORPHANED || status == GYRE_CLOSED)
+            continue;
+        EXPECT_EQ(status, GYRE_OK);
+        EXPECT_EQ(number[0], seq);
+    }
+}
+
+/* Who writes now; exactly one more than before does. */
+static uint32_t winner(uint64_t turns)
+{
+    uint32_t idx = STANDBYS;
+
+    trial_await(&stage()->turns, turns);
+    for (uint32_t i = 0; i < STANDBYS; i++) {
+        if (gyre_load_acquire_64(&stage()->writing[i]) != 1)
+            continue;
+        EXPECT(idx == STANDBYS, "two standbys write at a time");
+        idx = i;
+    }
+    EXPECT_TRUE(idx < STANDBYS);
+    return idx;
+}
+
+/* One of the standbys after the other comes, whether its predecessor is killed or closes. */
+static uint64_t succeed(struct gyre_consumer *consumer, struct process *standbys)
+{
+    uint64_t worst = 0;
+
+    for (uint64_t turn = 1; turn <= STANDBYS; turn++) {
+        uint32_t idx = winner(turn);
+        uint64_t ended_ns;
+        EXPECT_EQ(gyre_consumer_epoch(consumer), turn + 1);
+        take_up_to(consumer, 5 + turn * 10);
+        /* Nobody else came meanwhile, for as long as it takes to notice a death. */
+        process_await(&stage()->turns, turn + 1, 150 * NS_PER_MS);
+        EXPECT_EQ(stage()->turns, turn);
+        stage()->writing[idx] = 2;
+        ended_ns = gyre_now_ns();
+        if (turn % 2 == 0)
+            process_kill(&standbys[idx]);
+        else
+            gyre_store_release_64(&stage()->may_close[idx], 1);
+        if (turn == STANDBYS)
+            break;
+        trial_await(&stage()->turns, turn + 1);
+        idx = winner(turn + 1);
+        if (stage()->since_ns[idx] - ended_ns > worst)
+            worst = stage()->since_ns[idx] - ended_ns;
+    }
+    return worst;
+}
+
+static void of_several_standbys_exactly_one_takes_over(void)
+{
+    uint32_t rounds = trial_rounds(6, 2);
+    uint64_t worst = 0, cpu_ns = 0;
+
+    for (uint32_t round = 0; round < rounds; round++) {
+        struct gyre_ring_options options = small_ring();
+        struct gyre_producer    *producer = open_producer(&options);
+        struct gyre_consumer    *consumer = open_consumer(NULL);
+        struct process           standbys[STANDBYS];
+        uint64_t                 took;
+        memset(stage(), 0, sizeof(*stage()));
+        for (uint32_t i = 0; i < STANDBYS; i++)
+            trial_start(&standbys[i], "stand_by", i);
+        trial_await(&stage()->waiting, 1);
+        process_await(&stage()->turns, 1, 300 * NS_PER_MS);
+        EXPECT_EQ(stage()->turns, 0);
+        for (uint32_t i = 0; i < 5; i++)
+            put(producer);
+        gyre_producer_close(producer);
+        took = succeed(consumer, standbys);
+        worst = took > worst ? took : worst;
+        for (uint32_t i = 0; i < STANDBYS; i++) {
+            cpu_ns = stage()->cpu_ns[i] > cpu_ns ? stage()->cpu_ns[i] : cpu_ns;
+            if (process_wait(&standbys[i], PROCESS_PATIENCE_NS) == PROCESS_LATE)
+                EXPECT(false, "standby %u hangs", i);
+        }
+        gyre_consumer_close(consumer);
+        EXPECT_EQ(process_list_rings(NULL), 0);
+    }
+    trial_note("a standby writes at most %.2f ms after its predecessor's end; a wait of 300 ms and "
+               "more costs at most %.1f ms of processor",
+               (double)worst / 1e6, (double)cpu_ns / 1e6);
+    EXPECT(worst < 1000 * NS_PER_MS, "a standby was late");
+    EXPECT(cpu_ns < 100 * NS_PER_MS, "a standby is busy while it waits");
+}
+
+static void a_standby_waits_no_longer_than_its_deadline(void)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer = open_producer(&options);
+    struct gyre_producer    *second = NULL;
+    struct gyre_error        error;
+    uint64_t                 began;
+
+    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &second, &error), GYRE_BUSY);
+    options.open_deadline_ns = 1; /* has passed: looks once */
+    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &second, &error), GYRE_TIMEOUT);
+    EXPECT_EQ(error.status, GYRE_TIMEOUT);
+    began = gyre_now_ns();
+    options.open_deadline_ns = began + 250 * NS_PER_MS;
+    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &second, &error), GYRE_TIMEOUT);
+    EXPECT_TRUE(gyre_now_ns() >= options.open_deadline_ns && second == NULL);
+    EXPECT(gyre_now_ns() - began < 2000 * NS_PER_MS, "it came late");
+    /* The refused ones have harmed nothing; who finds nobody there waits for nobody. */
+    put(producer);
+    gyre_producer_close(producer);
+    options.open_deadline_ns = 1;
+    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &second, &error), GYRE_OK);
+    gyre_producer_close(second);
+}
+
+/* The ring is removed by force under the standby: it makes the one that has the name now. */
+static void a_standby_writes_to_the_ring_that_has_the_name(void)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer = open_producer(&options);
+    struct gyre_consumer    *consumer;
+    struct process           standby;
+
+    trial_start(&standby, "stand_by", 0);
+    trial_await(&stage()->waiting, 1);
+    process_await(&stage()->turns, 1, 200 * NS_PER_MS);
+    if (gyre_ring_remove(trial_ring(), 1, NULL) == GYRE_OK) { /* not on Windows */
+        trial_await(&stage()->turns, 1);
+        consumer = open_consumer(NULL);
+        EXPECT_EQ(gyre_consumer_epoch(consumer), 1);
+        gyre_store_release_64(&stage()->may_close[0], 1);
+        trial_finish(&standby);
+        take_up_to(consumer, 10);
+        gyre_consumer_close(consumer);
+        gyre_producer_close(producer);
+    } else {
+        gyre_producer_close(producer);
+        trial_await(&stage()->turns, 1);
+        gyre_store_release_64(&stage()->may_close[0], 1);
+        trial_finish(&standby);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct trial trials[] = {
+        {"recovery.of_several_standbys_exactly_one_takes_over",
+         of_several_standbys_exactly_one_takes_over},
+        {"recovery.a_standby_waits_no_longer_than_its_deadline",
+         a_standby_waits_no_longer_than_its_deadline},
+        {"recovery.a_standby_writes_to_the_ring_that_has_the_name",
+         a_standby_writes_to_the_ring_that_has_the_name},
         {"recovery.a_producer_that_is_about_to_sleep_sees_who_is_dead",
          a_producer_that_is_about_to_sleep_sees_who_is_dead},
     };
     static const struct role roles[] = {
         {"sit", sit},
+        {"stand_by", stand_by},
     };
 
     return trial_main(argc, argv, trials, TRIAL_COUNT(trials), roles, TRIAL_COUNT(roles));
