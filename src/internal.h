@@ -61,6 +61,12 @@ struct gyre_seat_seen {
     uint64_t pos;
 };
 
+/* For how long a cursor that leaves the producer no room has stood still. */
+struct gyre_stall {
+    struct gyre_seat_seen seen;
+    uint64_t              stood_ns;
+};
+
 struct gyre_producer {
     struct gyre_fast_producer fast;
     struct gyre_ring          ring;
@@ -75,6 +81,9 @@ struct gyre_producer {
     struct gyre_seat_seen    *seen;                    /* one a seat */
     struct sync_gate          gates[GYRE_GROUP_COUNT]; /* likewise */
     struct gyre_seat_seen     seen_groups[GYRE_GROUP_COUNT];
+    uint64_t                  stall_timeout_ns; /* 0: none */
+    uint64_t                  stall_look_ns;
+    struct gyre_stall        *stalls; /* one a seat, one a group; NULL without a time-out */
 };
 
 /* What a member of a group has besides: all zero for other consumers. */
@@ -217,6 +226,13 @@ bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *nee
 
 /* True if `wanted` reliable consumers are there and alive.  A system call for each seat taken. */
 bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted);
+
+bool gyre__seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t control);
+void gyre__count_eviction(struct gyre_ring *ring);
+
+/* stall.c: takes the seats of those who stalled.  True if there may be room now. */
+bool     gyre__evict_stalled(struct gyre_producer *producer, uint64_t need_pos, uint64_t now_ns);
+uint64_t gyre__stall_slice_ns(const struct gyre_producer *producer);
 
 /* seat.c */
 

@@ -15,6 +15,7 @@
 #define DEFAULT_FRAME_ALIGN 64u
 #define DEFAULT_SEAT_COUNT 63u
 #define DEFAULT_SPIN_NS 20000u
+#define STALL_TIMEOUT_MIN_NS UINT64_C(1000000)
 #define FEATURES_KNOWN UINT64_C(0)
 
 enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, const char *field)
@@ -147,6 +148,8 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "mode");
     if (checked->scope > GYRE_SCOPE_GLOBAL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
+    if (checked->stall_timeout_ns != 0 && checked->stall_timeout_ns < STALL_TIMEOUT_MIN_NS)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "stall_timeout_ns");
     if (checked->spin_ns == 0)
         checked->spin_ns = DEFAULT_SPIN_NS;
     return GYRE_OK;

@@ -66,7 +66,8 @@ void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t con
     struct gyre_shared_group *group = gyre__seat_group(ring, seat);
     uint64_t                  rest = control & ~GYRE_SEAT_STATE_MASK;
     uint64_t                  end_pos;
-    bool     is_held = group != NULL && gyre__claim_is_held(ring, seat_idx, &end_pos);
+    bool is_held = group != NULL && gyre__seat_state(control) != GYRE_SEAT_EVICTED &&
+                   gyre__claim_is_held(ring, seat_idx, &end_pos);
     uint32_t state = is_held ? GYRE_SEAT_ORPHANED : GYRE_SEAT_FREE;
 
     if (gyre__seat_state(control) != state &&

@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#include <string.h>
+
 #include <gyre/atomic.h>
 
 /* Where the producer is in its slices, on systems without a remote barrier. */
@@ -139,7 +141,9 @@ static bool block_once(struct gyre_producer *producer, const struct producer_wai
     slice = announce_block(producer, room_target(producer, need_pos), slices);
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
     if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
-        uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
+        uint64_t until;
+        slice = gyre__sooner(slice, gyre__stall_slice_ns(producer));
+        until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         woken = sync_bell_wait(&ring->room_bell, ring->site, slowest_role(producer), until);
         if (woken != SYNC_RUNG)
             (void)gyre__recover_slowest(producer);
@@ -195,6 +199,22 @@ enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer, ui
     if (producer->ring.is_forked)
         return GYRE_FORKED;
     return wait_met(producer, &wait, deadline_ns);
+}
+
+enum gyre_status gyre_send(struct gyre_producer *producer, const void *message, uint32_t size,
+                           uint64_t deadline_ns)
+{
+    void *payload;
+
+    while ((payload = gyre_claim(producer, size)) == NULL) {
+        enum gyre_status status = gyre_wait_room(producer, size, deadline_ns);
+        if (status != GYRE_OK)
+            return status;
+    }
+    if (size != 0)
+        memcpy(payload, message, size);
+    gyre_publish(producer);
+    return GYRE_OK;
 }
 
 void gyre_producer_interrupt(struct gyre_producer *producer)

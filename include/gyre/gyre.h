@@ -104,10 +104,17 @@ struct gyre_ring_options {
      * go on behind its last message; of several exactly one does.  0: not at all, BUSY.
      */
     uint64_t open_deadline_ns;
+    /*
+     * How long a reliable consumer, a member of a group or a group may hold this producer back
+     * without reading on, though its process lives (stopped, in a debugger, hung); then it loses
+     * its seat and is told EVICTED.  Counted while the producer waits or tries to claim.  At least
+     * 1 ms; 0: for ever.
+     */
+    uint64_t stall_timeout_ns;
 };
 #define GYRE_RING_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0                 \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0              \
     }
 
 enum gyre_consumer_kind {
@@ -347,7 +354,7 @@ struct gyre_ring_info {
     uint32_t producer_pid;   /* as it said itself */
     uint32_t seat_count;
     uint32_t flags;         /* GYRE_STRICT_WAKE, GYRE_KEEP */
-    uint64_t evicted_count; /* seats taken from consumers that broke the rules, since creation */
+    uint64_t evicted_count; /* seats taken from the living: they stalled or broke the rules */
 };
 
 struct gyre_seat_info {

@@ -18,6 +18,7 @@ struct pub_options {
     uint64_t    block;
     uint64_t    subscriber_count;
     uint64_t    timeout_ns;
+    uint64_t    stall_timeout_ns;
     uint64_t    mode;
     const char *owner_group;
     const char *sddl;
@@ -59,6 +60,8 @@ static const struct cli_option pub_options[] = {
      "wait until so many reliable consumers have joined", NULL, "at most 255"},
     {"standby", 0, CLI_FLAG, AT(is_standby), 0, false, NULL,
      "while another producer holds the ring, wait until it ends", NULL, NULL},
+    {"stall-timeout", 0, CLI_DURATION, AT(stall_timeout_ns), 0, false, "TIME",
+     "evict who holds pub back for so long without reading on", "stall_timeout_ns", "at least 1ms"},
     {"timeout", 0, CLI_DURATION, AT(timeout_ns), 0, true, "TIME",
      "wait no longer than that for --subscribers", NULL, NULL},
     {"on-error", 0, CLI_TEXT, AT(on_error), 0, false, "stop|skip",
@@ -120,6 +123,7 @@ static int open_ring(struct pub *pub)
     ring.seat_count = (uint32_t)pub->options.seat_count;
     ring.flags = (pub->options.is_kept ? (uint32_t)GYRE_KEEP : 0) |
                  (pub->options.is_strict ? (uint32_t)GYRE_STRICT_WAKE : 0);
+    ring.stall_timeout_ns = pub->options.stall_timeout_ns;
     cli_interrupt_arm();
     status = open_in_turn(pub, &ring, &error);
     if (status == GYRE_TIMEOUT)

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define FIRST_PAUSE_NS UINT64_C(20000)
-#define SLICE_NS UINT64_C(100000000)
-#define LONG_SLICE_NS UINT64_C(1000000000)
+#define CALL_NS UINT64_C(1000000000) /* then the caller looks around */
+#define SLICE_NS UINT64_C(100000000) /* a disk shared with others may tell nothing */
 
 /* An inotify descriptor for closes of the lock file; -1 and errno. */
 static int watch_lock_file(const struct sync_site *site)
@@ -48,9 +48,8 @@ static bool await_close(int fd, uint64_t until_ns)
 enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t deadline_ns)
 {
     int      fd = watch_lock_file(site);
-    uint64_t slice_ns = fd >= 0 ? LONG_SLICE_NS : SLICE_NS;
-    uint64_t end_ns = sync_clock_now_ns() + LONG_SLICE_NS; /* the caller looks around */
-    uint64_t pause_ns = slice_ns;
+    uint64_t end_ns = sync_clock_now_ns() + CALL_NS;
+    uint64_t pause_ns = SLICE_NS;
     uint64_t now;
     bool     is_free;
 
@@ -59,8 +58,8 @@ enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t
     while (!(is_free = sync_lease_is_free(site, role)) && (now = sync_clock_now_ns()) < end_ns) {
         bool is_event = await_close(fd, now + pause_ns < end_ns ? now + pause_ns : end_ns);
         pause_ns = is_event ? FIRST_PAUSE_NS : pause_ns * 2;
-        if (pause_ns > slice_ns)
-            pause_ns = slice_ns;
+        if (pause_ns > SLICE_NS)
+            pause_ns = SLICE_NS;
     }
     if (fd >= 0)
         (void)sync_calls.close(fd);

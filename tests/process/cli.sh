@@ -643,6 +643,32 @@ test_standby() {
     gyre rm "$ring"
 }
 
+test_stalls() {
+    local sub
+    new_ring
+    "${run[@]}" sub "$ring" >out 2>err &
+    sub=$!
+    mkfifo feed
+    "${run[@]}" pub "$ring" --capacity 4K --subscribers 1 --stall-timeout 100ms <feed &
+    pub=$!
+    exec 3>feed
+    echo 1 >&3
+    await has_lines out 1
+    kill -STOP $sub
+    seq 2 500 >&3
+    await is_evicted
+    kill -CONT $sub
+    ended "who is stopped for longer than --stall-timeout is evicted" 1 $sub
+    has "and told so" err "lost its seat"
+    close_producer "stalls"
+    says "--stall-timeout has a range" 2 "--stall-timeout 1us: .*at least 1ms" \
+        pub "$ring" --stall-timeout 1us
+}
+
+is_evicted() {
+    gyre stat "$ring" --json | grep -q '"evicted_count":1,'
+}
+
 test_pipelines
 test_prompt
 test_starts
@@ -656,6 +682,7 @@ test_help
 if [ -z "${GYRE_WINE:-}" ]; then
     test_native
     test_standby
+    test_stalls
     test_interrupts
 fi
 finish

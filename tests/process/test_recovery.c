@@ -26,6 +26,12 @@ struct stage {
     uint64_t since_ns[STANDBYS]; /* when each became the producer */
     uint64_t cpu_ns[STANDBYS];   /* and what its wait cost */
     uint64_t may_close[STANDBYS];
+    uint64_t pause;  /* readers that stall are to do so */
+    uint64_t paused; /* so many have */
+    uint64_t resume;
+    uint64_t evictions;
+    uint64_t received;
+    uint64_t may_stop_writing;
 };
 
 static struct stage *stage(void)
@@ -321,9 +327,284 @@ static void a_standby_writes_to_the_ring_that_has_the_name(void)
     }
 }
 
+/* --- those who live and do not read on -------------------------------------------------------- */
+
+#define STALL_NS (80 * NS_PER_MS)
+
+static struct gyre_consumer *join_newest(const char *group)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    struct gyre_consumer        *consumer = NULL;
+
+    options.wait = GYRE_WAIT_SLEEP;
+    options.group = group;
+    EXPECT_STATUS(gyre_consumer_open(trial_ring(), &options, &consumer, NULL), GYRE_OK);
+    return consumer;
+}
+
+/* One message.  OK: it is whole and has its number. */
+static enum gyre_status read_one(struct gyre_consumer *consumer)
+{
+    uint64_t         seq = gyre_consumer_seq(consumer), number = UINT64_MAX;
+    enum gyre_status status = gyre_wait(consumer, trial_patience());
+    const void      *message;
+    uint32_t         size;
+
+    if (status != GYRE_OK)
+        return status;
+    message = gyre_peek(consumer, &size);
+    if (message != NULL)
+        memcpy(&number, message, sizeof(number));
+    if (gyre_load_acquire_64(&stage()->pause) != 0) {
+        (void)gyre_exchange_64(&stage()->paused, 1);
+        trial_await(&stage()->resume, 1);
+    }
+    status = gyre_release(consumer); /* stores into the seat, if it still may */
+    if (status == GYRE_OK && message != NULL)
+        EXPECT(number == seq && size == SIZE, "message %llu is torn", (unsigned long long)seq);
+    return status;
+}
+
+/* Reads until the end; whoever is evicted comes back. */
+static int read_and_stall(uint32_t unused)
+{
+    struct gyre_consumer *consumer = open_consumer(NULL);
+    enum gyre_status      status;
+
+    (void)unused;
+    gyre_store_release_64(&stage()->joined, 1);
+    while ((status = read_one(consumer)) != GYRE_CLOSED) {
+        EXPECT(status == GYRE_OK || status == GYRE_EVICTED, "told %s", gyre_status_name(status));
+        if (status == GYRE_OK) {
+            gyre_store_release_64(&stage()->received, stage()->received + 1);
+            continue;
+        }
+        EXPECT_STATUS(gyre_wait(consumer, trial_patience()), GYRE_EVICTED); /* again */
+        gyre_consumer_close(consumer);
+        consumer = join_newest(NULL);
+        gyre_store_release_64(&stage()->evictions, stage()->evictions + 1);
+    }
+    gyre_consumer_close(consumer);
+    return 0;
+}
+
+/* Writes until it is told to stop, though somebody stalls. */
+static int write_past_the_stalled(uint32_t unused)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer;
+
+    (void)unused;
+    options.stall_timeout_ns = STALL_NS;
+    options.seat_count = 2;
+    producer = open_producer(&options);
+    EXPECT_STATUS(gyre_producer_wait_consumers(producer, 1, trial_patience()), GYRE_OK);
+    while (gyre_load_acquire_64(&stage()->may_stop_writing) == 0) {
+        put(producer);
+        gyre_store_release_64(&stage()->turns, gyre_producer_seq(producer));
+    }
+    gyre_producer_close(producer);
+    return 0;
+}
+
+/* The seat of the stalled one, as its neighbours see it. */
+static void expect_evicted(uint32_t seat_idx)
+{
+    struct gyre_ring_info info = {.size = sizeof(info)};
+    struct gyre_seat_info seats[SEATS_MAX];
+    uint32_t              taken;
+
+    EXPECT_STATUS(gyre_ring_inspect(trial_ring(), &info, seats, SEATS_MAX, &taken, NULL), GYRE_OK);
+    for (uint32_t i = 0; i < taken; i++)
+        if (seats[i].seat_idx == seat_idx)
+            EXPECT(seats[i].is_evicted && seats[i].is_alive, "evicted %u, alive %u",
+                   seats[i].is_evicted, seats[i].is_alive);
+}
+
+/*
+ * While one is stalled, another joins: it gets the other seat, a third gets none, and whatever the
+ * first one stores when it goes on, the second reads on without a fault.
+ */
+static void join_meanwhile(struct process *reader, bool by_signal)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    struct gyre_consumer        *successor, *third = NULL;
+    uint64_t                     evictions = stage()->evictions;
+    uint64_t                     seq = gyre_load_acquire_64(&stage()->turns);
+
+    trial_await(&stage()->turns, seq + 2 * CAPACITY / 64); /* past it */
+    expect_evicted(0);
+    successor = join_newest(NULL);
+    EXPECT_STATUS(gyre_consumer_open(trial_ring(), &options, &third, NULL), GYRE_NO_SEAT);
+    for (uint32_t i = 0; i < 100; i++)
+        EXPECT_STATUS(read_one(successor), GYRE_OK);
+    if (by_signal)
+        process_continue(reader);
+    stage()->pause = 0;
+    gyre_store_release_64(&stage()->resume, 1);
+    while (gyre_load_acquire_64(&stage()->evictions) == evictions)
+        EXPECT_STATUS(read_one(successor), GYRE_OK);
+    for (uint32_t i = 0; i < 100; i++)
+        EXPECT_STATUS(read_one(successor), GYRE_OK);
+    EXPECT_EQ(stage()->evictions, evictions + 1);
+    gyre_consumer_close(successor);
+}
+
+static void stall_again_and_again(bool by_signal)
+{
+    uint32_t       rounds = trial_rounds(10, 5);
+    uint64_t       random = 77, received;
+    struct process writer, reader;
+
+    trial_start(&writer, "write_past_the_stalled", 0);
+    trial_start(&reader, "read_and_stall", 0);
+    trial_await(&stage()->joined, 1);
+    for (uint32_t i = 0; i < rounds; i++) {
+        received = gyre_load_acquire_64(&stage()->received);
+        trial_await(&stage()->received, received + 1 + trial_random(&random) % 1000);
+        stage()->resume = 0;
+        stage()->paused = 0;
+        if (by_signal)
+            process_stop(&reader); /* wherever it is */
+        else
+            gyre_store_release_64(&stage()->pause, 1);
+        if (!by_signal)
+            trial_await(&stage()->paused, 1); /* between peek and release */
+        gyre_store_release_64(&stage()->pause, 0);
+        join_meanwhile(&reader, by_signal);
+    }
+    gyre_store_release_64(&stage()->may_stop_writing, 1);
+    trial_finish(&reader);
+    trial_finish(&writer);
+    EXPECT_EQ(stage()->evictions, rounds);
+    EXPECT_EQ(process_list_rings(NULL), 0);
+    trial_note("%u evictions, %llu messages", rounds, (unsigned long long)stage()->turns);
+}
+
+static void a_stalled_consumer_is_evicted_and_harms_no_successor(void)
+{
+    stall_again_and_again(false);
+}
+
+static void a_stopped_consumer_is_evicted_and_harms_no_successor(void)
+{
+    if (!TRIAL_IS_WINDOWS)
+        stall_again_and_again(true);
+}
+
+/* Returns how long the producer is held up; at the end the consumer reads one message a slice. */
+static uint64_t hold_up(struct gyre_producer *producer, struct gyre_consumer *consumer,
+                        uint64_t timeout_ns)
+{
+    uint64_t began;
+
+    fill(producer);
+    began = gyre_now_ns();
+    EXPECT_STATUS(gyre_wait_room(producer, SIZE, began + timeout_ns / 2), GYRE_TIMEOUT);
+    EXPECT_STATUS(gyre_wait(consumer, 0), GYRE_OK); /* not evicted yet */
+    began = gyre_now_ns();
+    put(producer);
+    return gyre_now_ns() - began;
+}
+
+static void a_slow_consumer_that_reads_on_is_not_evicted(void)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer;
+    struct gyre_consumer    *consumer;
+    struct gyre_ring_info    info = {.size = sizeof(info)};
+    uint64_t                 took_ns;
+
+    options.stall_timeout_ns = 3 * STALL_NS;
+    producer = open_producer(&options);
+    consumer = open_consumer(NULL);
+    fill(producer);
+    for (uint32_t i = 0; i < 20; i++) { /* for much longer than the time-out, a bit at a time */
+        EXPECT_STATUS(gyre_wait_room(producer, 1024, gyre_now_ns() + STALL_NS / 2), GYRE_TIMEOUT);
+        EXPECT_STATUS(read_one(consumer), GYRE_OK);
+        (void)try_put(producer);
+    }
+    took_ns = hold_up(producer, consumer, options.stall_timeout_ns);
+    EXPECT(took_ns >= options.stall_timeout_ns / 4, "evicted after %llu ms",
+           (unsigned long long)(took_ns / NS_PER_MS));
+    EXPECT_STATUS(gyre_wait(consumer, 0), GYRE_EVICTED);
+    EXPECT_STATUS(gyre_ring_inspect(trial_ring(), &info, NULL, 0, NULL, NULL), GYRE_OK);
+    EXPECT_EQ(info.evicted_count, 1);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+/* A shell's Ctrl-Z stops a whole pipeline: when it goes on, nobody was slow. */
+static void who_was_stopped_with_the_producer_is_not_evicted(void)
+{
+    struct process writer, reader;
+    uint64_t       received;
+
+    if (TRIAL_IS_WINDOWS)
+        return;
+    trial_start(&writer, "write_past_the_stalled", 0);
+    trial_start(&reader, "read_and_stall", 0);
+    trial_await(&stage()->joined, 1);
+    for (uint32_t i = 0; i < 5; i++) {
+        received = gyre_load_acquire_64(&stage()->received);
+        trial_await(&stage()->received, received + 100);
+        process_stop(&reader);
+        process_await(&stage()->resume, 1, STALL_NS / 4); /* the writer begins to count */
+        process_stop(&writer);
+        process_await(&stage()->resume, 1, 3 * STALL_NS);
+        process_continue(&writer);
+        process_await(&stage()->resume, 1, STALL_NS / 8);
+        process_continue(&reader);
+    }
+    gyre_store_release_64(&stage()->may_stop_writing, 1);
+    trial_finish(&reader);
+    trial_finish(&writer);
+    EXPECT_EQ(stage()->evictions, 0);
+}
+
+static void a_stalled_group_is_evicted(void)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer;
+    struct gyre_consumer    *member, *other;
+    struct gyre_group_info   groups[2];
+    uint32_t                 count;
+
+    options.stall_timeout_ns = STALL_NS;
+    producer = open_producer(&options);
+    member = open_consumer("g");
+    other = open_consumer("g");
+    EXPECT_TRUE(try_put(producer));
+    EXPECT_STATUS(gyre_wait(member, trial_patience()), GYRE_OK); /* has claimed it, and stalls */
+    fill(producer);
+    while (gyre_wait(other, 0) == GYRE_OK) /* its mate reads on */
+        EXPECT_STATUS(read_one(other), GYRE_OK);
+    put(producer);
+    EXPECT_STATUS(gyre_wait(member, 0), GYRE_EVICTED);
+    EXPECT_STATUS(gyre_ring_inspect_groups(trial_ring(), groups, 2, &count, NULL), GYRE_OK);
+    EXPECT_TRUE(count == 1 && groups[0].lost_count == 1);
+    gyre_consumer_close(member);
+    EXPECT_STATUS(read_one(other), GYRE_OK);
+    fill(producer); /* now all that is left of the group stalls, with nothing claimed */
+    put(producer);
+    EXPECT_STATUS(gyre_wait(other, 0), GYRE_EVICTED);
+    gyre_consumer_close(other);
+    gyre_producer_close(producer);
+    EXPECT_EQ(process_list_rings(NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct trial trials[] = {
+        {"recovery.a_stalled_consumer_is_evicted_and_harms_no_successor",
+         a_stalled_consumer_is_evicted_and_harms_no_successor},
+        {"recovery.a_stopped_consumer_is_evicted_and_harms_no_successor",
+         a_stopped_consumer_is_evicted_and_harms_no_successor},
+        {"recovery.a_slow_consumer_that_reads_on_is_not_evicted",
+         a_slow_consumer_that_reads_on_is_not_evicted},
+        {"recovery.who_was_stopped_with_the_producer_is_not_evicted",
+         who_was_stopped_with_the_producer_is_not_evicted},
+        {"recovery.a_stalled_group_is_evicted", a_stalled_group_is_evicted},
         {"recovery.of_several_standbys_exactly_one_takes_over",
          of_several_standbys_exactly_one_takes_over},
         {"recovery.a_standby_waits_no_longer_than_its_deadline",
@@ -336,6 +617,8 @@ int main(int argc, char **argv)
     static const struct role roles[] = {
         {"sit", sit},
         {"stand_by", stand_by},
+        {"read_and_stall", read_and_stall},
+        {"write_past_the_stalled", write_past_the_stalled},
     };
 
     return trial_main(argc, argv, trials, TRIAL_COUNT(trials), roles, TRIAL_COUNT(roles));
