@@ -184,6 +184,26 @@ bool sync_barrier_remote(void)
     return true;
 }
 
+/* --- watch: the harness knows no threads but its roles ---------------------------------------- */
+
+enum gyre_status sync_watch_open(struct sync_site *site, void (*look)(void *context), void *context,
+                                 struct sync_watch **watch, struct gyre_error *error)
+{
+    (void)site, (void)look, (void)context, (void)error;
+    *watch = NULL;
+    return GYRE_OK;
+}
+
+void sync_watch_close(struct sync_watch *watch)
+{
+    (void)watch;
+}
+
+void sync_watch_abandon(struct sync_watch *watch)
+{
+    (void)watch;
+}
+
 /* --- clock, host ------------------------------------------------------------------------------ */
 
 uint64_t sync_clock_now_ns(void)
