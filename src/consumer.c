@@ -16,6 +16,11 @@
 
 static void leave(struct gyre_consumer *consumer)
 {
+    if (!consumer->ring.is_forked) {
+        sync_watch_close(consumer->ring.watch);
+        consumer->ring.watch = NULL;
+    }
+    sync_bell_close(&consumer->watch_bell);
     if (consumer->seat != NULL && !consumer->ring.is_forked)
         gyre__seat_leave(consumer);
     sync_bell_close(&consumer->bell);
@@ -64,8 +69,13 @@ static enum gyre_status open_once(const struct sync_place            *place,
     }
     made->ring.forget = forget_consumer;
     gyre__ring_list(&made->ring);
-    *consumer = made;
-    return GYRE_OK;
+    if (options->watch != GYRE_WATCH_SLICES)
+        status = gyre__watch_producer(made, error);
+    if (status == GYRE_OK)
+        *consumer = made;
+    else
+        leave(made);
+    return status;
 }
 
 enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer_options *options,
@@ -297,6 +307,15 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             *size = message_size;
         return status;
     }
+}
+
+void gyre_consumer_interrupt(struct gyre_consumer *consumer)
+{
+    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
+    if (consumer->member.gate.word != NULL)
+        sync_gate_ring_bell(&consumer->member.gate, &consumer->bell);
+    else if (consumer->bell.word != NULL)
+        sync_bell_ring(&consumer->bell);
 }
 
 uint32_t gyre_consumer_max_size(const struct gyre_consumer *consumer)

@@ -39,6 +39,7 @@ struct gyre_ring {
     struct sync_map              data;
     struct sync_map              ctrl;
     struct sync_bell             room_bell;
+    struct sync_watch           *watch;
     struct gyre_ring            *next; /* in the list of this process's open rings */
     struct gyre_ring            *previous;
     void (*forget)(struct gyre_ring *ring); /* in a forked child: makes the fast path harmless */
@@ -133,6 +134,8 @@ struct gyre_consumer {
     uint32_t           place;        /* gyre_wait_any: where it stands in the array */
     uint32_t           orphan_epoch; /* the epoch whose death was told; 0: none */
     uint32_t           dead_epoch;   /* the epoch found dead before its last message was read */
+    uint32_t           told_epoch;   /* the one that the watching thread found dead; 0: none */
+    struct sync_bell   watch_bell;   /* that thread's handle of our bell */
     struct gyre_member member;
 };
 
@@ -233,6 +236,12 @@ void gyre__count_eviction(struct gyre_ring *ring);
 /* stall.c: takes the seats of those who stalled.  True if there may be room now. */
 bool     gyre__evict_stalled(struct gyre_producer *producer, uint64_t need_pos, uint64_t now_ns);
 uint64_t gyre__stall_slice_ns(const struct gyre_producer *producer);
+
+/* watch.c: deaths are told at once, by another thread */
+enum gyre_status gyre__watch_consumers(struct gyre_producer *producer, uint32_t watch,
+                                       struct gyre_error *error);
+enum gyre_status gyre__watch_producer(struct gyre_consumer *consumer, struct gyre_error *error);
+bool             gyre__is_told(const struct gyre_consumer *consumer);
 
 /* seat.c */
 

@@ -148,6 +148,8 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "mode");
     if (checked->scope > GYRE_SCOPE_GLOBAL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
+    if (checked->watch > GYRE_WATCH_THREAD)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "watch");
     if (checked->stall_timeout_ns != 0 && checked->stall_timeout_ns < STALL_TIMEOUT_MIN_NS)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "stall_timeout_ns");
     if (checked->spin_ns == 0)
@@ -172,6 +174,8 @@ enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
     if (checked->scope > GYRE_SCOPE_GLOBAL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
+    if (checked->watch > (checked->kind == GYRE_TAP ? GYRE_WATCH_SLICES : GYRE_WATCH_THREAD))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "watch");
     if (checked->spin_ns == 0)
         checked->spin_ns = DEFAULT_SPIN_NS;
     return check_group(checked, error);

@@ -345,8 +345,10 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
     made->ring.forget = forget_producer;
     status = gyre__ring_obtain(&made->ring, name, &checked, error);
     if (status == GYRE_OK) {
-        status = make_tables(made) ? gyre__take_over(made, error)
+        status = make_tables(made) ? gyre__watch_consumers(made, checked.watch, error)
                                    : sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
+        if (status == GYRE_OK)
+            status = gyre__take_over(made, error);
         if (status != GYRE_OK) {
             free_tables(made);
             gyre__ring_close(&made->ring);

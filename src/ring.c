@@ -25,6 +25,7 @@ static void forget_all(void)
     for (struct gyre_ring *ring = open_rings; ring != NULL; ring = ring->next) {
         ring->is_forked = true;
         ring->forget(ring);
+        sync_watch_abandon(ring->watch);
         sync_site_abandon(ring->site);
     }
 }
@@ -77,6 +78,8 @@ void gyre__ring_close(struct gyre_ring *ring)
 {
     if (ring->is_listed)
         unlist(ring);
+    sync_watch_close(ring->watch);
+    ring->watch = NULL;
     sync_bell_close(&ring->room_bell);
     sync_map_close(&ring->ctrl);
     sync_map_close(&ring->data);

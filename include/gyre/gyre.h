@@ -69,6 +69,17 @@ enum gyre_scope {
     GYRE_SCOPE_GLOBAL = 1 /* Windows: in all sessions: Global\; creation needs a privilege */
 };
 
+/* How soon a death is noticed. */
+enum gyre_watch {
+    GYRE_WATCH_SLICES = 0, /* Linux: within 100 ms.  Windows: at once */
+    /*
+     * Linux: at once, by a thread of the library for each handle, which sleeps meanwhile and takes
+     * no signals.  It also makes the handle of an event loop readable.  Costs a thread and an
+     * inotify instance: NO_MEMORY if there is none.
+     */
+    GYRE_WATCH_THREAD = 1
+};
+
 /*
  * What gyre_producer_open takes.  Start from GYRE_RING_OPTIONS_INIT, so that `size` is right and
  * all else is zero.  Zero means: the default for a new ring, or whatever an existing ring has.
@@ -111,10 +122,12 @@ struct gyre_ring_options {
      * 1 ms; 0: for ever.
      */
     uint64_t stall_timeout_ns;
+    uint32_t watch; /* enum gyre_watch: a wait for room ends at the death of who held it up */
+    uint32_t zero;
 };
 #define GYRE_RING_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0              \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0        \
     }
 
 enum gyre_consumer_kind {
@@ -155,7 +168,7 @@ struct gyre_consumer_options {
     uint32_t    group_flags; /* GYRE_GROUP_KEEP */
     const char *group;       /* NULL, or the name of a work-sharing group to be a member of */
     uint32_t    claim_count; /* a member: up to so many messages at once are its own; default 1 */
-    uint32_t    zero;
+    uint32_t    watch; /* enum gyre_watch: a wait ends at the producer's death.  Not for taps */
 };
 #define GYRE_CONSUMER_OPTIONS_INIT                                                                 \
     {                                                                                              \
@@ -298,8 +311,9 @@ GYRE_API enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, i
  * that the next message makes it readable.  Call it before each sleep of the loop.  TIMEOUT: armed,
  * sleep, but arm again by `*rearm_ns` (absolute): GYRE_FOREVER where the wake-up is certain (Linux
  * with membarrier, the usual case), else the end of a slice (Windows, sandboxes).  OK and the other
- * outcomes of gyre_wait: not armed, do not sleep.  An armed handle does not tell of a producer's
- * death: arm again now and then if that matters.  Costs some microseconds; never sleeps.
+ * outcomes of gyre_wait: not armed, do not sleep.  An armed handle tells of a producer's death
+ * (ORPHANED) if the consumer has GYRE_WATCH_THREAD, on Linux.  Costs some microseconds; never
+ * sleeps.
  */
 GYRE_API enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rearm_ns);
 

@@ -10,6 +10,13 @@
 #include "payload.h"
 #include "trial.h"
 
+#ifdef __linux__
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+#endif
+
 #define NS_PER_MS UINT64_C(1000000)
 #define CAPACITY 4096u
 #define SIZE 56u
@@ -593,9 +600,329 @@ static void a_stalled_group_is_evicted(void)
     EXPECT_EQ(process_list_rings(NULL), 0);
 }
 
+/* --- watchers --------------------------------------------------------------------------------- */
+
+/*
+ * 99 of 100: within a slice and a little more, or, watched, at once.  From the kill to the one who
+ * is told four threads must get a processor, each as late as this machine's timers then are.
+ */
+#define SLICED_P99_NS (150 * NS_PER_MS)
+#define WATCHED_P99_NS (5 * NS_PER_MS)
+#define HOPS 4u
+
+static struct gyre_consumer *open_watching(enum gyre_watch watch, const char *group)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    struct gyre_consumer        *consumer = NULL;
+
+    options.wait = GYRE_WAIT_SLEEP;
+    options.watch = watch;
+    options.group = group;
+    options.open_deadline_ns = trial_patience();
+    EXPECT_STATUS(gyre_consumer_open(trial_ring(), &options, &consumer, NULL), GYRE_OK);
+    return consumer;
+}
+
+struct killer {
+    struct process *victim;
+    uint64_t        after_ns;
+    uint64_t        killed_ns;
+};
+
+static uint64_t late_ns; /* of the last killer's timer */
+
+/* Some time of a sleep that is cut into slices, or of one that is not. */
+static uint64_t into_the_sleep(enum gyre_watch watch, uint64_t *random)
+{
+    uint64_t longest = watch == GYRE_WATCH_SLICES ? 110 * NS_PER_MS : 10 * NS_PER_MS;
+
+    return 5 * NS_PER_MS + trial_random(random) % longest;
+}
+
+/* In another thread, while the trial's own sleeps. */
+static void kill_while_asleep(void *context)
+{
+    struct killer *killer = context;
+    uint64_t       never = 0, due_ns = gyre_now_ns() + killer->after_ns;
+
+    process_await(&never, 1, killer->after_ns);
+    killer->killed_ns = gyre_now_ns();
+    late_ns = killer->killed_ns - due_ns;
+    process_kill(killer->victim);
+}
+
+static int hold(uint32_t unused)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer = open_producer(&options);
+
+    (void)unused;
+    gyre_store_release_64(&stage()->turns, 1);
+    trial_await(&stage()->may_end, 1);
+    gyre_producer_close(producer);
+    return 0;
+}
+
+static uint64_t die_under_a_consumer(enum gyre_watch watch, uint64_t *random)
+{
+    struct process        holder;
+    struct killer         killer = {&holder, into_the_sleep(watch, random), 0};
+    struct process_thread thread;
+    struct gyre_consumer *consumer;
+    uint64_t              told_ns;
+
+    stage()->turns = 0;
+    trial_start(&holder, "hold", 0);
+    trial_await(&stage()->turns, 1);
+    consumer = open_watching(watch, NULL);
+    process_thread_start(&thread, kill_while_asleep, &killer);
+    EXPECT_STATUS(gyre_wait(consumer, trial_patience()), GYRE_ORPHANED);
+    told_ns = gyre_now_ns();
+    process_thread_join(&thread);
+    gyre_consumer_close(consumer);
+    return told_ns - killer.killed_ns;
+}
+
+static uint64_t die_under_a_producer(enum gyre_watch watch, uint64_t *random)
+{
+    struct gyre_ring_options options = small_ring();
+    struct process           sitter;
+    struct killer            killer = {&sitter, into_the_sleep(watch, random), 0};
+    struct process_thread    thread;
+    struct gyre_producer    *producer;
+    uint64_t                 went_on_ns;
+
+    options.watch = watch;
+    producer = open_producer(&options);
+    stage()->joined = 0;
+    trial_start(&sitter, "sit", 1);
+    trial_await(&stage()->joined, 1);
+    fill(producer);
+    process_thread_start(&thread, kill_while_asleep, &killer);
+    EXPECT_STATUS(gyre_wait_room(producer, SIZE, trial_patience()), GYRE_OK);
+    went_on_ns = gyre_now_ns();
+    process_thread_join(&thread);
+    gyre_producer_close(producer);
+    return went_on_ns - killer.killed_ns;
+}
+
+/* What a killed member had claimed comes to its mate. */
+static uint64_t die_in_a_group(enum gyre_watch watch, uint64_t *random)
+{
+    struct gyre_ring_options options = small_ring();
+    struct process           sitter;
+    struct killer            killer = {&sitter, into_the_sleep(watch, random), 0};
+    struct process_thread    thread;
+    struct gyre_producer    *producer = open_producer(&options);
+    struct gyre_consumer    *mate = open_watching(watch, "g");
+    uint64_t                 told_ns;
+
+    stage()->joined = 0;
+    trial_start(&sitter, "sit", IN_A_GROUP + 1);
+    EXPECT_STATUS(gyre_producer_wait_consumers(producer, 2, trial_patience()), GYRE_OK);
+    EXPECT_TRUE(try_put(producer));
+    trial_await(&stage()->joined, 1);
+    process_thread_start(&thread, kill_while_asleep, &killer);
+    EXPECT_STATUS(gyre_wait(mate, trial_patience()), GYRE_OK);
+    told_ns = gyre_now_ns();
+    EXPECT_STATUS(read_one(mate), GYRE_OK);
+    EXPECT_TRUE(gyre_consumer_is_redelivered(mate) == 1);
+    process_thread_join(&thread);
+    gyre_consumer_close(mate);
+    gyre_producer_close(producer);
+    return told_ns - killer.killed_ns;
+}
+
+static void measure_deaths(const char *what,
+                           uint64_t (*run)(enum gyre_watch watch, uint64_t *random))
+{
+    static uint64_t times[2000], late[2000];
+    uint64_t        random = 11, median;
+
+    for (int watch = GYRE_WATCH_SLICES; watch <= GYRE_WATCH_THREAD; watch++) {
+        uint32_t rounds = trial_rounds(watch == GYRE_WATCH_THREAD ? 200 : 20, 5);
+        uint64_t p99, late_p99,
+            bound =
+                watch == GYRE_WATCH_THREAD && !TRIAL_IS_WINDOWS ? WATCHED_P99_NS : SLICED_P99_NS;
+        for (uint32_t i = 0; i < rounds; i++) {
+            times[i] = run((enum gyre_watch)watch, &random);
+            late[i] = late_ns;
+        }
+        median = trial_median(times, rounds);
+        (void)trial_median(late, rounds);
+        p99 = times[(rounds * 99 + 99) / 100 - 1];
+        late_p99 = late[(rounds * 99 + 99) / 100 - 1];
+        trial_note("%s, %s: %u kills, recovery %.2f ms median, %.2f ms p99, %.2f ms at most "
+                   "(timers %.2f ms late, p99)",
+                   what, watch == GYRE_WATCH_THREAD ? "watched" : "in slices", rounds,
+                   (double)median / 1e6, (double)p99 / 1e6, (double)times[rounds - 1] / 1e6,
+                   (double)late_p99 / 1e6);
+        EXPECT(median <= bound && p99 <= bound + HOPS * late_p99, "%s: p99 is over %llu ms", what,
+               (unsigned long long)(bound / NS_PER_MS));
+    }
+}
+
+static void a_producers_death_is_told_at_once_to_who_watches(void)
+{
+    measure_deaths("a consumer under a dead producer", die_under_a_consumer);
+}
+
+static void a_consumers_death_lets_a_watching_producer_go_on_at_once(void)
+{
+    measure_deaths("a producer behind a dead consumer", die_under_a_producer);
+}
+
+static void a_members_death_is_told_at_once_to_a_watching_mate(void)
+{
+    measure_deaths("a member beside a dead one", die_in_a_group);
+}
+
+#ifdef __linux__
+
+static uint32_t count_entries(const char *path)
+{
+    DIR     *dir = opendir(path);
+    uint32_t count = 0;
+
+    EXPECT_TRUE(dir != NULL);
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* The program that embeds the library keeps its signals, and gets back its threads and files. */
+static void a_watch_takes_no_signals_and_leaves_nothing_behind(void)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer;
+    struct gyre_consumer    *consumer;
+    struct sigaction         action = {.sa_handler = count_signal};
+    sigset_t                 set, pending;
+    uint32_t                 files = count_entries("/proc/self/fd");
+    uint32_t                 threads = count_entries("/proc/self/task");
+
+    options.watch = GYRE_WATCH_THREAD;
+    EXPECT_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    for (uint32_t i = 0; i < 20; i++) {
+        producer = open_producer(&options);
+        consumer = open_watching(GYRE_WATCH_THREAD, i % 2 == 0 ? NULL : "g");
+        EXPECT_EQ(count_entries("/proc/self/task"), threads + 2);
+        EXPECT_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+        EXPECT_EQ(kill(getpid(), SIGUSR1), 0); /* to whichever thread takes it */
+        EXPECT_TRUE(try_put(producer));
+        EXPECT_STATUS(read_one(consumer), GYRE_OK);
+        EXPECT_TRUE(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) == 1);
+        EXPECT_EQ(signals, i);
+        EXPECT_EQ(sigprocmask(SIG_UNBLOCK, &set, NULL), 0);
+        EXPECT_EQ(signals, i + 1);
+        gyre_consumer_close(consumer);
+        gyre_producer_close(producer);
+    }
+    EXPECT_EQ(count_entries("/proc/self/task"), threads);
+    EXPECT_EQ(count_entries("/proc/self/fd"), files);
+}
+
+/* A watched handle in an event loop, and one in a wait for several, tell of the death, once. */
+static void a_watched_handle_becomes_readable_at_a_death(void)
+{
+    struct gyre_consumer *consumers[2];
+    struct process        holder;
+    struct pollfd         polled = {.events = POLLIN};
+    intptr_t              handle;
+    uint64_t              rearm_ns, began;
+    uint32_t              which = 9;
+
+    trial_start(&holder, "hold", 0);
+    trial_await(&stage()->turns, 1);
+    consumers[0] = open_watching(GYRE_WATCH_THREAD, NULL);
+    consumers[1] = open_watching(GYRE_WATCH_THREAD, NULL);
+    EXPECT_STATUS(gyre_consumer_handle(consumers[0], &handle, NULL), GYRE_OK);
+    polled.fd = (int)handle;
+    EXPECT_STATUS(gyre_consumer_arm(consumers[0], &rearm_ns), GYRE_TIMEOUT);
+    EXPECT_EQ(poll(&polled, 1, 0), 0);
+    process_kill(&holder);
+    began = gyre_now_ns();
+    EXPECT_EQ(poll(&polled, 1, 20000), 1);
+    EXPECT_STATUS(gyre_consumer_arm(consumers[0], &rearm_ns), GYRE_ORPHANED);
+    EXPECT_STATUS(gyre_consumer_arm(consumers[0], &rearm_ns), GYRE_TIMEOUT); /* told once */
+    EXPECT_EQ(poll(&polled, 1, 150), 0);
+    EXPECT_STATUS(gyre_wait_any(consumers, 2, trial_patience(), &which), GYRE_ORPHANED);
+    EXPECT_EQ(which, 1);
+    trial_note("told after %.2f ms, the poll of 150 ms that finds nothing included",
+               (double)(gyre_now_ns() - began) / 1e6);
+    EXPECT_STATUS(gyre_wait_any(consumers, 2, gyre_now_ns() + 150 * NS_PER_MS, &which),
+                  GYRE_TIMEOUT);
+    /* A successor, and its death, are told of likewise. */
+    stage()->turns = 0;
+    trial_start(&holder, "hold", 0);
+    trial_await(&stage()->turns, 1);
+    EXPECT_STATUS(gyre_wait(consumers[0], 0), GYRE_TIMEOUT);
+    process_kill(&holder);
+    EXPECT_STATUS(gyre_wait(consumers[0], trial_patience()), GYRE_ORPHANED);
+    EXPECT_STATUS(gyre_wait_any(consumers, 2, trial_patience(), &which), GYRE_ORPHANED);
+    EXPECT_EQ(which, 1);
+    gyre_consumer_close(consumers[0]);
+    gyre_consumer_close(consumers[1]);
+}
+
+/* A child that forked while its parent watched: it keeps nothing of it alive. */
+static void a_forked_child_has_no_watch(void)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer;
+    struct gyre_consumer    *consumer;
+    struct process           child;
+
+    options.watch = GYRE_WATCH_THREAD;
+    producer = open_producer(&options);
+    consumer = open_watching(GYRE_WATCH_THREAD, NULL);
+    if (process_fork(&child)) {
+        uint64_t never = 0;
+        EXPECT_STATUS(gyre_wait(consumer, 0), GYRE_FORKED);
+        gyre_consumer_close(consumer);
+        gyre_producer_close(producer);
+        stage()->joined = 1;
+        process_await(&never, 1, PROCESS_PATIENCE_NS);
+        process_kill_self();
+    }
+    trial_await(&stage()->joined, 1);
+    EXPECT_TRUE(try_put(producer));
+    EXPECT_STATUS(read_one(consumer), GYRE_OK);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+    process_kill(&child);
+    EXPECT_EQ(process_list_rings(NULL), 0);
+}
+
+#endif
+
 int main(int argc, char **argv)
 {
     static const struct trial trials[] = {
+        {"recovery.a_producers_death_is_told_at_once_to_who_watches",
+         a_producers_death_is_told_at_once_to_who_watches},
+        {"recovery.a_consumers_death_lets_a_watching_producer_go_on_at_once",
+         a_consumers_death_lets_a_watching_producer_go_on_at_once},
+        {"recovery.a_members_death_is_told_at_once_to_a_watching_mate",
+         a_members_death_is_told_at_once_to_a_watching_mate},
+#ifdef __linux__
+        {"recovery.a_watch_takes_no_signals_and_leaves_nothing_behind",
+         a_watch_takes_no_signals_and_leaves_nothing_behind},
+        {"recovery.a_watched_handle_becomes_readable_at_a_death",
+         a_watched_handle_becomes_readable_at_a_death},
+        {"recovery.a_forked_child_has_no_watch", a_forked_child_has_no_watch},
+#endif
         {"recovery.a_stalled_consumer_is_evicted_and_harms_no_successor",
          a_stalled_consumer_is_evicted_and_harms_no_successor},
         {"recovery.a_stopped_consumer_is_evicted_and_harms_no_successor",
@@ -617,6 +944,7 @@ int main(int argc, char **argv)
     static const struct role roles[] = {
         {"sit", sit},
         {"stand_by", stand_by},
+        {"hold", hold},
         {"read_and_stall", read_and_stall},
         {"write_past_the_stalled", write_past_the_stalled},
     };
