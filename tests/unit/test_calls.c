@@ -24,6 +24,8 @@ SCENARIO(calls, fail_one_by_one_on_linux)
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <gyre/doctor.h>
+
 #include "internal.h"
 #include "linux/calls.h"
 
@@ -592,6 +594,17 @@ static enum gyre_status await_nobody(struct scene *scene)
     return gyre_producer_wait_consumers(scene->producer, 9, gyre_now_ns() + MS);
 }
 
+static void hear(const struct gyre_finding *finding, void *context)
+{
+    (void)finding;
+    (void)context;
+}
+
+static enum gyre_status mend(struct scene *scene)
+{
+    return gyre_doctor(1, hear, NULL, &scene->error);
+}
+
 static enum gyre_status stand_by(struct scene *scene)
 {
     struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
@@ -634,6 +647,7 @@ static const struct operation operations[] = {
     {"send to a full ring", true, true, send_in_vain, GYRE_TIMEOUT},
     {"wait for consumers", true, true, await_nobody, GYRE_TIMEOUT},
     {"a member of a group", true, false, be_member, GYRE_OK},
+    {"the doctor", true, true, mend, GYRE_OK},
     {"a standby", true, false, stand_by, GYRE_TIMEOUT},
     {"a producer that watches", false, true, watch_consumers, GYRE_OK},
     {"a consumer that watches", true, false, watch_producer, GYRE_OK},
