@@ -118,8 +118,8 @@ struct gyre_ring_options {
     /*
      * How long a reliable consumer, a member of a group or a group may hold this producer back
      * without reading on, though its process lives (stopped, in a debugger, hung); then it loses
-     * its seat and is told EVICTED.  Counted while the producer waits or tries to claim.  At least
-     * 1 ms; 0: for ever.
+     * its seat and is told EVICTED; what a member had claimed is lost to its group (lost_count).
+     * Counted while the producer waits or tries to claim.  At least 1 ms; 0: for ever.
      */
     uint64_t stall_timeout_ns;
     uint32_t watch; /* enum gyre_watch: a wait for room ends at the death of who held it up */
