@@ -53,7 +53,7 @@ static enum gyre_status open_once(const struct sync_place            *place,
     made->kind = options->kind;
     made->on_gap = options->on_gap;
     made->wait = options->wait;
-    made->spin_ns = options->spin_ns;
+    made->spin = gyre__spin_from(options->spin_ns);
     if (options->kind == GYRE_TAP)
         status = gyre__ring_look(&made->ring, place, false, error);
     else
@@ -307,15 +307,6 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             *size = message_size;
         return status;
     }
-}
-
-void gyre_consumer_interrupt(struct gyre_consumer *consumer)
-{
-    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
-    if (consumer->member.gate.word != NULL)
-        sync_gate_ring_bell(&consumer->member.gate, &consumer->bell);
-    else if (consumer->bell.word != NULL)
-        sync_bell_ring(&consumer->bell);
 }
 
 uint32_t gyre_consumer_max_size(const struct gyre_consumer *consumer)

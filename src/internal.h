@@ -10,6 +10,7 @@
 #include <gyre/gyre.h>
 
 #include "sync.h"
+#include "words.h"
 
 /* The constant facts of a ring: options that were checked, or a header that was judged. */
 struct gyre_geometry {
@@ -49,6 +50,12 @@ struct gyre_ring {
     bool     is_forked;
 };
 
+/* How long to spin before a sleep: as the user said, or what the last waits taught. */
+struct gyre_spin {
+    uint32_t ns;
+    bool     is_fixed;
+};
+
 /* A consumer's bell as its producer rings it. */
 struct gyre_seat_bell {
     struct sync_bell bell;
@@ -73,11 +80,13 @@ struct gyre_producer {
     struct gyre_ring          ring;
     uint64_t                  mark_pos; /* the newest landmark */
     uint64_t                  dead_check_ns;
+    uint64_t                  sleep_count;
+    uint64_t                  missed_count; /* slices that ended though the room was there */
     uint32_t                  mark_idx;
     uint32_t                  slowest_idx;   /* the seat that held us back last; or GYRE_NO_INDEX */
     uint32_t                  slowest_group; /* or the group whose unclaimed messages did */
     uint32_t                  wait;
-    uint32_t                  spin_ns;
+    struct gyre_spin          spin;
     struct gyre_seat_bell    *bells;                   /* one a seat, opened when first rung */
     struct gyre_seat_seen    *seen;                    /* one a seat */
     struct sync_gate          gates[GYRE_GROUP_COUNT]; /* likewise */
@@ -126,7 +135,7 @@ struct gyre_consumer {
     uint32_t                  kind;
     uint32_t                  on_gap;
     uint32_t                  wait;
-    uint32_t                  spin_ns;
+    struct gyre_spin          spin;
     uint32_t                  seat_idx;
     uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
     bool               is_slicing;   /* the bit of the last slice stands: the next one goes on */
@@ -243,6 +252,9 @@ enum gyre_status gyre__watch_consumers(struct gyre_producer *producer, uint32_t 
 enum gyre_status gyre__watch_producer(struct gyre_consumer *consumer, struct gyre_error *error);
 bool             gyre__is_told(const struct gyre_consumer *consumer);
 
+/* The epoch whose producer this consumer would have to be told dead; 0: none. */
+uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer);
+
 /* seat.c */
 
 /* Takes a seat (a tap needs none) and goes to the start position. */
@@ -317,9 +329,6 @@ void gyre__count_missed(struct gyre_consumer *consumer);
 /* OK, or what gyre_wait has to say of a producer found dead. */
 enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch);
 
-/* The epoch whose producer this consumer would have to be told dead; 0: none. */
-uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer);
-
 static inline uint64_t gyre__sooner(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -373,6 +382,12 @@ void gyre__free_orphan(struct gyre_ring *ring, uint32_t seat_idx);
 /* Some times a second looks at some of the other members in turn. */
 void gyre__look_at_mates(struct gyre_consumer *consumer);
 
+/* spin.c: zero is the default, which adapts. */
+struct gyre_spin gyre__spin_from(uint32_t spin_ns);
+
+/* After a wait: it came to something or not, and slept, as a whole since then, or not (0). */
+void gyre__spin_learn(struct gyre_spin *spin, bool is_met, uint64_t slept_since_ns);
+
 /* wake.c */
 void gyre__wake_all(struct gyre_producer *producer);
 
@@ -410,40 +425,5 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
 
 /* True if the producer of `epoch` died and nobody has told this consumer yet.  A system call. */
 bool gyre__is_orphaned(const struct gyre_consumer *consumer, uint32_t epoch);
-
-static inline uint64_t gyre__seat_control(uint64_t generation, uint32_t kind, uint32_t state)
-{
-    return generation << GYRE_SEAT_GENERATION_SHIFT | (uint64_t)kind << GYRE_SEAT_KIND_SHIFT |
-           state;
-}
-
-static inline uint32_t gyre__seat_state(uint64_t control)
-{
-    return (uint32_t)(control & GYRE_SEAT_STATE_MASK);
-}
-
-static inline uint32_t gyre__seat_kind(uint64_t control)
-{
-    return (uint32_t)(control >> GYRE_SEAT_KIND_SHIFT) & 0xffu;
-}
-
-/* The bitmaps of groups, by seat. */
-#define GYRE_BITMAP_WORDS 4u
-static inline uint64_t gyre__seat_bit(uint32_t seat_idx)
-{
-    return UINT64_C(1) << (seat_idx % 64);
-}
-
-/* A group's bit in the sleepers word, from the other end than the first seats'. */
-static inline uint64_t gyre__group_bit(uint32_t group_idx)
-{
-    return UINT64_C(1) << (GYRE_SLEEPERS_PER_WORD - 1 - group_idx);
-}
-
-/* The bit of a seat in the sleepers word. */
-static inline uint64_t gyre__sleeper_bit(uint32_t seat_idx)
-{
-    return UINT64_C(1) << (seat_idx % GYRE_SLEEPERS_PER_WORD);
-}
 
 #endif

@@ -14,7 +14,6 @@
 #define DEFAULT_CAPACITY (UINT64_C(4) << 20)
 #define DEFAULT_FRAME_ALIGN 64u
 #define DEFAULT_SEAT_COUNT 63u
-#define DEFAULT_SPIN_NS 20000u
 #define STALL_TIMEOUT_MIN_NS UINT64_C(1000000)
 #define FEATURES_KNOWN UINT64_C(0)
 
@@ -152,8 +151,6 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "watch");
     if (checked->stall_timeout_ns != 0 && checked->stall_timeout_ns < STALL_TIMEOUT_MIN_NS)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "stall_timeout_ns");
-    if (checked->spin_ns == 0)
-        checked->spin_ns = DEFAULT_SPIN_NS;
     return GYRE_OK;
 }
 
@@ -176,8 +173,6 @@ enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
     if (checked->watch > (checked->kind == GYRE_TAP ? GYRE_WATCH_SLICES : GYRE_WATCH_THREAD))
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "watch");
-    if (checked->spin_ns == 0)
-        checked->spin_ns = DEFAULT_SPIN_NS;
     return check_group(checked, error);
 }
 

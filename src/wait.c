@@ -26,6 +26,7 @@
 #define RING_GRACE_NS (10 * NS_PER_MS) /* what a ring may take that is under way */
 #define BURST_SIZE_PER_PAUSE 64u
 #define BURST_SIZE_MAX (512u * BURST_SIZE_PER_PAUSE)
+#define LOOKS_PER_CLOCK 8u
 #define TAP_SLICE_MIN_NS UINT64_C(50000)
 #define TAP_LOOK_SLICES 16u /* about every 100 ms it looks whether the producer lives */
 #define TAP_SLICES 8u       /* 50 us doubled seven times: 6.4 ms */
@@ -190,10 +191,17 @@ static enum sync_wake wait_for_ring(struct gyre_consumer *consumer, uint32_t pee
 {
     struct gyre_member *member = &consumer->member;
     struct sync_site   *site = consumer->ring.site;
+    enum sync_wake      woken;
 
     if (member->group != NULL && member->is_at_gate)
-        return sync_gate_wait(&member->gate, &consumer->bell, site, peer, until);
-    return sync_bell_wait(&consumer->bell, site, peer, until);
+        woken = sync_gate_wait(&member->gate, &consumer->bell, site, peer, until);
+    else
+        woken = sync_bell_wait(&consumer->bell, site, peer, until);
+    /* The lines that come next, at once. */
+    __builtin_prefetch(&consumer->ring.sleepers->mask);
+    __builtin_prefetch(&consumer->seat->control);
+    __builtin_prefetch(consumer->fast.ring + (consumer->fast.peek_pos & consumer->fast.mask));
+    return woken;
 }
 
 /* True if the producer has seen that we sleep, and rings. */
@@ -227,17 +235,6 @@ void gyre__count_missed(struct gyre_consumer *consumer)
 
     if (gyre__is_ready(consumer) && !is_being_rung(consumer) && awaited_pos(consumer) == pos)
         add_one(&consumer->seat->missed_count);
-}
-
-uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer)
-{
-    const struct gyre_shared_front *front = consumer->ring.front;
-    uint32_t                        epoch = gyre_load_acquire_32(&front->epoch); /* E11 */
-
-    if (gyre_load_acquire_32(&front->state) != GYRE_RING_ACTIVE || /* E11 */
-        consumer->orphan_epoch == epoch)
-        return 0;
-    return epoch;
 }
 
 /* One sleep.  True if the producer was found dead. */
@@ -291,7 +288,7 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
     uint32_t pauses = 1;
 
     do {
-        for (uint32_t look = 0; look < 32; look++) {
+        for (uint32_t look = 0; look < LOOKS_PER_CLOCK; look++) {
             if (gyre__is_ready(consumer)) {
                 enum gyre_status status = gyre__consumer_poll(consumer);
                 if (status != GYRE_TIMEOUT) /* another member was quicker */
@@ -324,7 +321,6 @@ static void stay_behind(struct gyre_consumer *consumer)
 
     if (consumer->member.group != NULL)
         return; /* what it reads is not in one piece */
-
     consumer->burst_pos = consumer->fast.peek_pos;
     for (uint64_t i = 0; i < pauses; i++)
         gyre_pause();
@@ -359,8 +355,9 @@ enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch
 enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
 {
     enum gyre_status status = gyre__consumer_poll(consumer);
-    uint64_t         spin_ns = consumer->spin_ns;
-    uint64_t         now;
+    uint64_t         spin_ns = consumer->spin.ns;
+    uint64_t         now, began = 0;
+    bool             has_slept = false;
 
     consumer->slice_idx = 0;
     consumer->member.is_at_gate = true;
@@ -377,11 +374,13 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
         now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
         if (now >= deadline_ns)
             break;
+        began = began != 0 ? began : now;
         if (consumer->wait != GYRE_WAIT_SLEEP) {
             status = spin_for(consumer, gyre__sooner(deadline_ns, now + spin_ns));
             if (status != GYRE_TIMEOUT)
                 break;
         }
+        has_slept = true;
         /* A death found with messages still unread is told behind them, without another sleep. */
         if ((consumer->dead_epoch == epoch && gyre__is_orphaned(consumer, epoch)) ||
             pause_or_sleep(consumer, deadline_ns))
@@ -390,5 +389,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
             status = gyre__consumer_poll(consumer);
     }
     gyre__end_slices(consumer);
+    if (began != 0)
+        gyre__spin_learn(&consumer->spin, status != GYRE_TIMEOUT, has_slept ? began : 0);
     return status;
 }

@@ -79,6 +79,17 @@ static void look_for_producer(void *context)
         ring_owner(consumer);
 }
 
+uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer)
+{
+    const struct gyre_shared_front *front = consumer->ring.front;
+    uint32_t                        epoch = gyre_load_acquire_32(&front->epoch); /* E11 */
+
+    if (gyre_load_acquire_32(&front->state) != GYRE_RING_ACTIVE || /* E11 */
+        consumer->orphan_epoch == epoch)
+        return 0;
+    return epoch;
+}
+
 bool gyre__is_told(const struct gyre_consumer *consumer)
 {
     uint32_t epoch = gyre_load_acquire_32(&consumer->told_epoch); /* E13 */
