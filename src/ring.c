@@ -205,7 +205,8 @@ static enum gyre_status await_turn(struct gyre_ring *ring, uint64_t deadline_ns,
 {
     enum gyre_status status = GYRE_BUSY;
 
-    gyre__ring_list(ring); /* a child forked meanwhile must not keep the lease */
+    gyre__ring_list(ring);         /* a child forked meanwhile must not keep the lease */
+    (void)sync_barrier_register(); /* some 20 ms with several threads: now, not in the take-over */
     while (status == GYRE_BUSY) {
         if (sync_lease_wait(ring->site, SYNC_ROLE_PRODUCER, deadline_ns) != GYRE_OK)
             return sync_fail(error, GYRE_TIMEOUT, 0, NULL);

@@ -80,7 +80,7 @@ enum gyre_watch {
     /*
      * Linux: at once, by a thread of the library for each handle, which sleeps meanwhile and takes
      * no signals.  It also makes the handle of an event loop readable.  Costs a thread and an
-     * inotify instance: NO_MEMORY if there is none.
+     * inotify instance (NO_MEMORY if there is none), and some milliseconds at the close.
      */
     GYRE_WATCH_THREAD = 1
 };

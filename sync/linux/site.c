@@ -126,6 +126,7 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
     made->mode = mode;
     made->dir_fd = -1;
     made->lock_fd = -1;
+    made->watch_fd = -1;
     (void)snprintf(made->name, sizeof(made->name), "%s", place->name);
     status = site_read_place(place, &made->access, error);
     if (status == GYRE_OK)
@@ -148,6 +149,9 @@ void sync_site_abandon(struct sync_site *site)
         (void)sync_calls.close(site->lock_fd);
     if (site->dir_fd >= 0)
         (void)sync_calls.close(site->dir_fd);
+    if (site->watch_fd >= 0) /* last: it takes milliseconds */
+        (void)sync_calls.close(site->watch_fd);
+    site->watch_fd = -1;
     site->lock_fd = -1;
     site->dir_fd = -1;
 }
