@@ -236,9 +236,6 @@ enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyr
 /* producer.c */
 bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
 
-/* True if `wanted` reliable consumers are there and alive.  A system call for each seat taken. */
-bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted);
-
 bool gyre__seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t control);
 void gyre__count_eviction(struct gyre_ring *ring);
 
@@ -254,6 +251,9 @@ bool             gyre__is_told(const struct gyre_consumer *consumer);
 
 /* The epoch whose producer this consumer would have to be told dead; 0: none. */
 uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer);
+
+/* room.c: true if `wanted` reliable consumers are there and alive.  A call for each seat taken. */
+bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted);
 
 /* seat.c */
 
@@ -366,6 +366,12 @@ bool             gyre__member_is_at_end(const struct gyre_consumer *consumer);
 enum gyre_status gyre__member_poll(struct gyre_consumer *consumer);
 const void      *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size);
 enum gyre_status gyre__member_release(struct gyre_consumer *consumer);
+
+/*
+ * True if no frame that can be read now ends at `pos`: it is beyond all that the producer may have
+ * written.  A position that somebody else wrote, whole laps ahead, would never seem overwritten.
+ */
+bool gyre__is_beyond(const struct gyre_consumer *consumer, uint64_t pos);
 
 /* Begins to deliver a claim: the messages from `from` to `end`. */
 void gyre__member_take_up(struct gyre_consumer *consumer, uint32_t seat_idx,

@@ -30,10 +30,16 @@ struct lag {
     uint64_t max;
 };
 
+/* True if the cursor is not before the horizon; one that is half of all positions away is. */
+static bool is_retained(const struct lag *lag, uint64_t cursor)
+{
+    return lag->published - cursor <= lag->published - lag->horizon;
+}
+
 /* True if a cursor that can be one is the slowest so far. */
 static bool lags_most(struct lag *lag, uint64_t cursor)
 {
-    if (gyre__pos_after(lag->horizon, cursor) || lag->published - cursor < lag->max)
+    if (!is_retained(lag, cursor) || lag->published - cursor < lag->max)
         return false;
     lag->max = lag->published - cursor;
     return true;
@@ -47,12 +53,6 @@ static bool cursor_is_good(const struct gyre_producer *producer, const struct gy
         (here->pos & producer->fast.align_mask) != 0)
         return false;
     return here->control != last->control || !gyre__pos_after(last->pos, here->pos);
-}
-
-static bool is_reliable(uint64_t control)
-{
-    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-           gyre__seat_kind(control) == GYRE_RELIABLE;
 }
 
 void gyre__count_eviction(struct gyre_ring *ring)
@@ -85,7 +85,7 @@ static void look_at_groups(struct gyre_producer *producer, struct lag *lag)
         }
         if (lags_most(lag, here.pos))
             producer->slowest_group = i;
-        if (!gyre__pos_after(lag->horizon, here.pos))
+        if (is_retained(lag, here.pos))
             *last = here;
     }
 }
@@ -137,7 +137,7 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
         }
         if (lags_most(&lag, here.pos))
             producer->slowest_idx = i;
-        if (!gyre__pos_after(horizon, here.pos))
+        if (is_retained(&lag, here.pos))
             producer->seen[i] = here;
     }
     return published - lag.max;
@@ -265,25 +265,6 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     if (gyre__pos_after(fast->open_pos, fast->lap_end_pos))
         fast->open_pos = fast->lap_end_pos;
     return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;
-}
-
-bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
-{
-    struct gyre_ring *ring = &producer->ring;
-    uint32_t          count = 0;
-
-    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
-        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control))) /* E10 */
-            count++;
-    if (count < wanted)
-        return false;
-    /* Enough seats are taken: those of the dead do not count. */
-    count = 0;
-    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
-        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control)) && /* E10 */
-            !gyre__evict_if_dead(ring, i))
-            count++;
-    return count >= wanted;
 }
 
 /*

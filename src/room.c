@@ -79,6 +79,31 @@ struct producer_wait {
     uint32_t wanted;
 };
 
+static bool is_reliable(uint64_t control)
+{
+    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+           gyre__seat_kind(control) == GYRE_RELIABLE;
+}
+
+bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
+{
+    struct gyre_ring *ring = &producer->ring;
+    uint32_t          count = 0;
+
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control))) /* E10 */
+            count++;
+    if (count < wanted)
+        return false;
+    /* Enough seats are taken: those of the dead do not count. */
+    count = 0;
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control)) && /* E10 */
+            !gyre__evict_if_dead(ring, i))
+            count++;
+    return count >= wanted;
+}
+
 static bool has_consumers(struct gyre_producer *producer, uint32_t wanted, uint64_t *need_pos)
 {
     *need_pos = producer->fast.claim_pos + 1;
