@@ -332,6 +332,53 @@ bool sync_lease_is_free(struct sync_site *site, uint32_t role)
     return site->place->leases[role] == NULL;
 }
 
+enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t deadline_ns)
+{
+    if (!sync_lease_is_free(site, role))
+        idle(deadline_ns);
+    return sync_lease_is_free(site, role) ? GYRE_OK : GYRE_TIMEOUT;
+}
+
+/* There are no threads: nobody watches. */
+enum gyre_status sync_watch_open(struct sync_site *site, void (*look)(void *context), void *context,
+                                 struct sync_watch **watch, struct gyre_error *error)
+{
+    (void)site, (void)look, (void)context, (void)error;
+    *watch = NULL;
+    return GYRE_OK;
+}
+
+void sync_watch_close(struct sync_watch *watch)
+{
+    (void)watch;
+}
+
+void sync_watch_abandon(struct sync_watch *watch)
+{
+    (void)watch;
+}
+
+enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
+                                  void *context, struct gyre_error *error)
+{
+    (void)visit, (void)context, (void)error;
+    return GYRE_OK;
+}
+
+bool sync_litter_remove(const struct sync_finding *finding)
+{
+    (void)finding;
+    return false;
+}
+
+enum gyre_status sync_litter_space(uint64_t *size, uint64_t *free_size, struct gyre_error *error)
+{
+    (void)error;
+    *size = UINT64_MAX;
+    *free_size = UINT64_MAX;
+    return GYRE_OK;
+}
+
 /* --- bells ------------------------------------------------------------------------------------ */
 
 enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t *word,

@@ -16,6 +16,11 @@
 
 static void leave(struct gyre_consumer *consumer)
 {
+    if (!consumer->ring.is_forked) {
+        sync_watch_close(consumer->ring.watch);
+        consumer->ring.watch = NULL;
+    }
+    sync_bell_close(&consumer->watch_bell);
     if (consumer->seat != NULL && !consumer->ring.is_forked)
         gyre__seat_leave(consumer);
     sync_bell_close(&consumer->bell);
@@ -64,8 +69,13 @@ static enum gyre_status open_once(const struct sync_place            *place,
     }
     made->ring.forget = forget_consumer;
     gyre__ring_list(&made->ring);
-    *consumer = made;
-    return GYRE_OK;
+    if (options->watch != GYRE_WATCH_SLICES)
+        status = gyre__watch_producer(made, error);
+    if (status == GYRE_OK)
+        *consumer = made;
+    else
+        leave(made);
+    return status;
 }
 
 /* Opens the ring at a place, of which the options say more. */

@@ -289,6 +289,7 @@ void gyre__group_leave(struct gyre_consumer *consumer)
     struct gyre_member *member = &consumer->member;
     bool                is_locked = sync_site_hold(ring->site, true, &ignored) == GYRE_OK;
     bool                is_kept = (gyre__seat_kind(member->control) & GYRE_GROUP_FLAG_KEEP) != 0;
+    uint64_t            control;
 
     if (member->work != NULL && member->work != consumer->seat) {
         gyre_or_64(&member->group->orphans[member->work_idx / 64], /* no edge: a hint */
@@ -299,6 +300,9 @@ void gyre__group_leave(struct gyre_consumer *consumer)
     gyre__say_awake(consumer);
     gyre__seat_bequeath(ring, consumer->seat_idx, consumer->control);
     GYRE_FAULT(group_bequeathed);
+    control = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_EVICTED;
+    (void)gyre_compare_exchange_64(&consumer->seat->control, control, /* E10 */
+                                   (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE);
     sync_lease_drop(ring->site, SYNC_ROLE_SEAT(consumer->seat_idx));
     if (is_locked && !is_kept &&
         gyre_load_acquire_64(&member->group->control) == member->control && /* E10 */

@@ -10,6 +10,7 @@
 #include <gyre/gyre.h>
 
 #include "sync.h"
+#include "words.h"
 
 /* The constant facts of a ring: options that were checked, or a header that was judged. */
 struct gyre_geometry {
@@ -39,6 +40,7 @@ struct gyre_ring {
     struct sync_map              data;
     struct sync_map              ctrl;
     struct sync_bell             room_bell;
+    struct sync_watch           *watch;
     struct gyre_ring            *next; /* in the list of this process's open rings */
     struct gyre_ring            *previous;
     void (*forget)(struct gyre_ring *ring); /* in a forked child: makes the fast path harmless */
@@ -67,6 +69,12 @@ struct gyre_seat_seen {
     uint64_t pos;
 };
 
+/* For how long a cursor that leaves the producer no room has stood still. */
+struct gyre_stall {
+    struct gyre_seat_seen seen;
+    uint64_t              stood_ns;
+};
+
 struct gyre_producer {
     struct gyre_fast_producer fast;
     struct gyre_ring          ring;
@@ -83,6 +91,9 @@ struct gyre_producer {
     struct gyre_seat_seen    *seen;                    /* one a seat */
     struct sync_gate          gates[GYRE_GROUP_COUNT]; /* likewise */
     struct gyre_seat_seen     seen_groups[GYRE_GROUP_COUNT];
+    uint64_t                  stall_timeout_ns; /* 0: none */
+    uint64_t                  stall_look_ns;
+    struct gyre_stall        *stalls; /* one a seat, one a group; NULL without a time-out */
 };
 
 /* What a member of a group has besides: all zero for other consumers. */
@@ -132,6 +143,8 @@ struct gyre_consumer {
     uint32_t           place;        /* gyre_wait_any: where it stands in the array */
     uint32_t           orphan_epoch; /* the epoch whose death was told; 0: none */
     uint32_t           dead_epoch;   /* the epoch found dead before its last message was read */
+    uint32_t           told_epoch;   /* the one that the watching thread found dead; 0: none */
+    struct sync_bell   watch_bell;   /* that thread's handle of our bell */
     struct gyre_member member;
 };
 
@@ -223,7 +236,23 @@ enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyr
 /* producer.c */
 bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos);
 
-/* True if `wanted` reliable consumers are there and alive.  A system call for each seat taken. */
+bool gyre__seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t control);
+void gyre__count_eviction(struct gyre_ring *ring);
+
+/* stall.c: takes the seats of those who stalled.  True if there may be room now. */
+bool     gyre__evict_stalled(struct gyre_producer *producer, uint64_t need_pos, uint64_t now_ns);
+uint64_t gyre__stall_slice_ns(const struct gyre_producer *producer);
+
+/* watch.c: deaths are told at once, by another thread */
+enum gyre_status gyre__watch_consumers(struct gyre_producer *producer, uint32_t watch,
+                                       struct gyre_error *error);
+enum gyre_status gyre__watch_producer(struct gyre_consumer *consumer, struct gyre_error *error);
+bool             gyre__is_told(const struct gyre_consumer *consumer);
+
+/* The epoch whose producer this consumer would have to be told dead; 0: none. */
+uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer);
+
+/* room.c: true if `wanted` reliable consumers are there and alive.  A call for each seat taken. */
 bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted);
 
 /* seat.c */
@@ -299,9 +328,6 @@ void gyre__count_missed(struct gyre_consumer *consumer);
 
 /* OK, or what gyre_wait has to say of a producer found dead. */
 enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch);
-
-/* The epoch whose producer this consumer would have to be told dead; 0: none. */
-uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer);
 
 static inline uint64_t gyre__sooner(uint64_t a, uint64_t b)
 {
@@ -405,46 +431,5 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
 
 /* True if the producer of `epoch` died and nobody has told this consumer yet.  A system call. */
 bool gyre__is_orphaned(const struct gyre_consumer *consumer, uint32_t epoch);
-
-static inline uint64_t gyre__seat_control(uint64_t generation, uint32_t kind, uint32_t state)
-{
-    return generation << GYRE_SEAT_GENERATION_SHIFT | (uint64_t)kind << GYRE_SEAT_KIND_SHIFT |
-           state;
-}
-
-static inline uint32_t gyre__seat_state(uint64_t control)
-{
-    return (uint32_t)(control & GYRE_SEAT_STATE_MASK);
-}
-
-static inline uint32_t gyre__seat_kind(uint64_t control)
-{
-    return (uint32_t)(control >> GYRE_SEAT_KIND_SHIFT) & 0xffu;
-}
-
-/* The bitmaps of groups, by seat. */
-#define GYRE_BITMAP_WORDS 4u
-static inline uint64_t gyre__seat_bit(uint32_t seat_idx)
-{
-    return UINT64_C(1) << (seat_idx % 64);
-}
-
-/* A group's bit in the sleepers word, from the other end than the first seats'. */
-static inline uint64_t gyre__group_bit(uint32_t group_idx)
-{
-    return UINT64_C(1) << (GYRE_SLEEPERS_PER_WORD - 1 - group_idx);
-}
-
-/* The bit of a seat in the sleepers word. */
-static inline uint64_t gyre__sleeper_bit(uint32_t seat_idx)
-{
-    return UINT64_C(1) << (seat_idx % GYRE_SLEEPERS_PER_WORD);
-}
-
-/* The first seat of the lowest bit of such a word, which is not 0; the next is 63 behind it. */
-static inline uint32_t gyre__lowest_sleeper(uint64_t mask)
-{
-    return (uint32_t)__builtin_ctzll(mask);
-}
 
 #endif

@@ -14,6 +14,7 @@
 #define DEFAULT_CAPACITY (UINT64_C(4) << 20)
 #define DEFAULT_FRAME_ALIGN 64u
 #define DEFAULT_SEAT_COUNT 63u
+#define STALL_TIMEOUT_MIN_NS UINT64_C(1000000)
 #define FEATURES_KNOWN UINT64_C(0)
 
 enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, const char *field)
@@ -151,6 +152,10 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "mode");
     if (checked->scope > GYRE_SCOPE_GLOBAL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
+    if (checked->watch > GYRE_WATCH_THREAD)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "watch");
+    if (checked->stall_timeout_ns != 0 && checked->stall_timeout_ns < STALL_TIMEOUT_MIN_NS)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "stall_timeout_ns");
     return GYRE_OK;
 }
 
@@ -171,6 +176,8 @@ enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
     if (checked->scope > GYRE_SCOPE_GLOBAL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
+    if (checked->watch > (checked->kind == GYRE_TAP ? GYRE_WATCH_SLICES : GYRE_WATCH_THREAD))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "watch");
     return check_group(checked, error);
 }
 

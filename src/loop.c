@@ -54,6 +54,8 @@ enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rea
     if (consumer->member.is_at_gate)
         gyre__end_slices(consumer);
     consumer->member.is_at_gate = false;
+    if (status == GYRE_TIMEOUT && gyre__is_told(consumer))
+        status = gyre__tell_death(consumer, gyre__watched_epoch(consumer));
     for (uint32_t i = 0; status == GYRE_TIMEOUT; i++) {
         gyre__say_asleep(consumer);
         limit = gyre__sleep_limit_ns(consumer, gyre__barrier());
@@ -69,7 +71,8 @@ enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rea
             return GYRE_TIMEOUT;
         }
         gyre__say_awake(consumer);
-        status = gyre__consumer_poll(consumer);
+        status = gyre__is_told(consumer) ? gyre__tell_death(consumer, gyre__watched_epoch(consumer))
+                                         : gyre__consumer_poll(consumer);
     }
     consumer->slice_idx = 0;
     return status;

@@ -130,7 +130,8 @@ static enum gyre_status look_for_deaths(const struct crowd *crowd, uint32_t *whi
         struct gyre_consumer *consumer = crowd->consumers[i];
         uint32_t              epoch = gyre__watched_epoch(consumer);
         enum gyre_status      status;
-        if (epoch == 0 || gyre__is_ready(consumer) || !gyre__is_orphaned(consumer, epoch))
+        if (epoch == 0 || gyre__is_ready(consumer) ||
+            (!gyre__is_told(consumer) && !gyre__is_orphaned(consumer, epoch)))
             continue;
         status = gyre__tell_death(consumer, epoch);
         if (status == GYRE_TIMEOUT)
@@ -139,6 +140,14 @@ static enum gyre_status look_for_deaths(const struct crowd *crowd, uint32_t *whi
         return status;
     }
     return GYRE_TIMEOUT;
+}
+
+static bool is_anybody_told(const struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < crowd->count; i++)
+        if (gyre__is_told(crowd->consumers[i]))
+            return true;
+    return false;
 }
 
 /*
@@ -151,7 +160,7 @@ static enum gyre_status look_now_and_then(const struct crowd *crowd, uint32_t *w
     uint64_t              now = sync_clock_now_ns();
     enum gyre_status      status;
 
-    if (now < leader->look_ns)
+    if (now < leader->look_ns && !is_anybody_told(crowd))
         return GYRE_TIMEOUT;
     status = look_for_deaths(crowd, which);
     if (status == GYRE_TIMEOUT)

@@ -55,13 +55,7 @@ static bool cursor_is_good(const struct gyre_producer *producer, const struct gy
     return here->control != last->control || !gyre__pos_after(last->pos, here->pos);
 }
 
-static bool is_reliable(uint64_t control)
-{
-    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-           gyre__seat_kind(control) == GYRE_RELIABLE;
-}
-
-static void count_eviction(struct gyre_ring *ring)
+void gyre__count_eviction(struct gyre_ring *ring)
 {
     uint64_t *count = &ring->front->evicted_count;
 
@@ -86,7 +80,7 @@ static void look_at_groups(struct gyre_producer *producer, struct lag *lag)
         if (!cursor_is_good(producer, &here, last)) {
             if (gyre_compare_exchange_64(&group->control, here.control, evicted) == /* E10 */
                 here.control)
-                count_eviction(&producer->ring);
+                gyre__count_eviction(&producer->ring);
             continue;
         }
         if (lags_most(lag, here.pos))
@@ -97,7 +91,7 @@ static void look_at_groups(struct gyre_producer *producer, struct lag *lag)
 }
 
 /* True if the seat's cursor counts: a reliable consumer's, or a member's that holds a claim. */
-static bool seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t control)
+bool gyre__seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t control)
 {
     const struct gyre_shared_seat *seat = &ring->seats[idx];
     uint32_t                       state = gyre__seat_state(control);
@@ -115,7 +109,7 @@ static bool seat_counts(const struct gyre_ring *ring, uint32_t idx, uint64_t con
 static void punish(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
 {
     if (gyre__evict(ring, seat_idx, control))
-        count_eviction(ring);
+        gyre__count_eviction(ring);
 }
 
 /*
@@ -134,7 +128,7 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         struct gyre_shared_seat *seat = &ring->seats[i];
         struct gyre_seat_seen    here = {gyre_load_acquire_64(&seat->control), 0}; /* E10 */
-        if (!seat_counts(ring, i, here.control))
+        if (!gyre__seat_counts(ring, i, here.control))
             continue;
         here.pos = gyre_load_acquire_64(&seat->released_pos); /* E2 E5 E6 E14 */
         if (!cursor_is_good(producer, &here, &producer->seen[i])) {
@@ -220,17 +214,21 @@ static uint64_t plan_frame(const struct gyre_producer *producer, uint32_t size, 
 
 bool gyre__has_room(struct gyre_producer *producer, uint32_t size, uint64_t *need_pos)
 {
-    uint64_t begin;
+    uint64_t begin, now;
 
     /* Behind the frame there is always room for the zero that ends the stream. */
     *need_pos = plan_frame(producer, size, &begin) + producer->fast.align_mask + 1;
     if (!gyre__pos_after(*need_pos, producer->fast.limit_pos) ||
         refresh_credit(producer, *need_pos))
         return true;
-    if (sync_clock_now_ns() < producer->dead_check_ns)
-        return false;
-    producer->dead_check_ns = sync_clock_now_ns() + GYRE_DEAD_CHECK_NS;
-    return gyre__recover_slowest(producer) && refresh_credit(producer, *need_pos);
+    now = sync_clock_now_ns();
+    if (now >= producer->dead_check_ns) {
+        producer->dead_check_ns = now + GYRE_DEAD_CHECK_NS;
+        if (gyre__recover_slowest(producer) && refresh_credit(producer, *need_pos))
+            return true;
+    }
+    return producer->stalls != NULL && gyre__evict_stalled(producer, *need_pos, now) &&
+           refresh_credit(producer, *need_pos);
 }
 
 /* Writes the header of a claimed frame, or withholds it if the frame is the batch's first. */
@@ -274,25 +272,6 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;
 }
 
-bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
-{
-    struct gyre_ring *ring = &producer->ring;
-    uint32_t          count = 0;
-
-    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
-        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control))) /* E10 */
-            count++;
-    if (count < wanted)
-        return false;
-    /* Enough seats are taken: those of the dead do not count. */
-    count = 0;
-    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
-        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control)) && /* E10 */
-            !gyre__evict_if_dead(ring, i))
-            count++;
-    return count >= wanted;
-}
-
 /*
  * In a forked child: every claim takes the slow path, which refuses; every publish finds nothing.
  */
@@ -303,6 +282,26 @@ static void forget_producer(struct gyre_ring *ring)
 
     producer->fast.open_pos = producer->fast.claim_pos;
     producer->fast.published_pos = producer->fast.claim_pos;
+}
+
+/* What is kept of each seat. */
+static bool make_tables(struct gyre_producer *producer)
+{
+    uint32_t seats = producer->ring.geometry.seat_count;
+
+    producer->bells = calloc(seats, sizeof(*producer->bells));
+    producer->seen = calloc(seats, sizeof(*producer->seen));
+    if (producer->stall_timeout_ns != 0)
+        producer->stalls = calloc(seats + GYRE_GROUP_COUNT, sizeof(*producer->stalls));
+    return producer->bells != NULL && producer->seen != NULL &&
+           (producer->stalls != NULL || producer->stall_timeout_ns == 0);
+}
+
+static void free_tables(struct gyre_producer *producer)
+{
+    free(producer->stalls);
+    free(producer->seen);
+    free(producer->bells);
 }
 
 enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_options *options,
@@ -328,16 +327,16 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
         return sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
     made->wait = checked.wait;
     made->spin = gyre__spin_from(checked.spin_ns);
+    made->stall_timeout_ns = checked.stall_timeout_ns;
+    made->ring.forget = forget_producer;
     status = gyre__ring_obtain(&made->ring, name, &checked, error);
     if (status == GYRE_OK) {
-        made->bells = calloc(made->ring.geometry.seat_count, sizeof(*made->bells));
-        made->seen = calloc(made->ring.geometry.seat_count, sizeof(*made->seen));
-        status = made->bells == NULL || made->seen == NULL
-                     ? sync_fail(error, GYRE_NO_MEMORY, 0, "calloc")
-                     : gyre__take_over(made, error);
+        status = make_tables(made) ? gyre__watch_consumers(made, checked.watch, error)
+                                   : sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
+        if (status == GYRE_OK)
+            status = gyre__take_over(made, error);
         if (status != GYRE_OK) {
-            free(made->seen);
-            free(made->bells);
+            free_tables(made);
             gyre__ring_close(&made->ring);
         }
     }
@@ -345,7 +344,6 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
         free(made);
         return status;
     }
-    made->ring.forget = forget_producer;
     gyre__ring_list(&made->ring);
     *producer = made;
     return GYRE_OK;
@@ -373,8 +371,7 @@ void gyre_producer_close(struct gyre_producer *producer)
         sync_bell_close(&producer->bells[i].bell);
     for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++)
         sync_gate_close(&producer->gates[i]);
-    free(producer->seen);
-    free(producer->bells);
+    free_tables(producer);
     gyre__ring_close(&producer->ring);
     free(producer);
 }

@@ -67,7 +67,8 @@ void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t con
     struct gyre_shared_group *group = gyre__seat_group(ring, seat);
     uint64_t                  rest = control & ~GYRE_SEAT_STATE_MASK;
     uint64_t                  end_pos;
-    bool     is_held = group != NULL && gyre__claim_is_held(ring, seat_idx, &end_pos);
+    bool is_held = group != NULL && gyre__seat_state(control) != GYRE_SEAT_EVICTED &&
+                   gyre__claim_is_held(ring, seat_idx, &end_pos);
     uint32_t state = is_held ? GYRE_SEAT_ORPHANED : GYRE_SEAT_FREE;
 
     if (gyre__seat_state(control) != state &&
@@ -80,15 +81,19 @@ void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t con
 bool gyre__recover_slowest(struct gyre_producer *producer)
 {
     struct gyre_ring         *ring = &producer->ring;
-    struct gyre_shared_group *group = NULL;
+    struct gyre_shared_seat  *seat;
+    struct gyre_shared_group *group;
     uint32_t                  group_idx = producer->slowest_group;
 
     if (producer->slowest_idx != GYRE_NO_INDEX) {
         if (gyre__evict_if_dead(ring, producer->slowest_idx))
             return true;
-        group = gyre__seat_group(ring, &ring->seats[producer->slowest_idx]);
-        if (group != NULL)
-            group_idx = (uint32_t)(group - ring->groups);
+        seat = &ring->seats[producer->slowest_idx];
+        group = gyre__seat_group(ring, seat);
+        if (group == NULL || gyre__seat_state(gyre_load_acquire_64(&seat->control)) != /* E10 */
+                                 GYRE_SEAT_ORPHANED)
+            return false; /* it lives */
+        group_idx = (uint32_t)(group - ring->groups);
     }
     if (group_idx == GYRE_NO_INDEX)
         return false;

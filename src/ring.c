@@ -25,12 +25,15 @@ static void forget_all(void)
     for (struct gyre_ring *ring = open_rings; ring != NULL; ring = ring->next) {
         ring->is_forked = true;
         ring->forget(ring);
+        sync_watch_abandon(ring->watch);
         sync_site_abandon(ring->site);
     }
 }
 
 void gyre__ring_list(struct gyre_ring *ring)
 {
+    if (ring->is_listed)
+        return; /* a standby's, since it waits */
     sync_host_lock();
     sync_host_on_fork(forget_all);
     ring->previous = NULL;
@@ -75,6 +78,8 @@ void gyre__ring_close(struct gyre_ring *ring)
 {
     if (ring->is_listed)
         unlist(ring);
+    sync_watch_close(ring->watch);
+    ring->watch = NULL;
     sync_bell_close(&ring->room_bell);
     sync_map_close(&ring->ctrl);
     sync_map_close(&ring->data);
@@ -194,6 +199,68 @@ static enum gyre_status obtain_locked(struct gyre_ring               *ring,
     return status;
 }
 
+/*
+ * A standby is attached, so the ring stays when its producer closes, and takes the lease under the
+ * site's lock like everybody.  *is_gone: the ring was removed by force, and its name is free or
+ * another ring's.
+ */
+static enum gyre_status await_turn(struct gyre_ring *ring, uint64_t deadline_ns, bool *is_gone,
+                                   struct gyre_error *error)
+{
+    enum gyre_status status = GYRE_BUSY;
+
+    gyre__ring_list(ring);         /* a child forked meanwhile must not keep the lease */
+    (void)sync_barrier_register(); /* some 20 ms with several threads: now, not in the take-over */
+    while (status == GYRE_BUSY) {
+        if (sync_lease_wait(ring->site, SYNC_ROLE_PRODUCER, deadline_ns) != GYRE_OK)
+            return sync_fail(error, GYRE_TIMEOUT, 0, NULL);
+        status = sync_site_hold(ring->site, true, error);
+        if (status != GYRE_OK)
+            return status;
+        *is_gone = !sync_site_is_named(ring->site);
+        status = *is_gone ? sync_fail(error, GYRE_NOT_FOUND, 0, NULL)
+                          : sync_lease_take(ring->site, SYNC_ROLE_PRODUCER, error);
+        sync_site_unlock(ring->site);
+    }
+    if (status == GYRE_OK)
+        memset(error, 0, sizeof(*error));
+    return status;
+}
+
+static enum gyre_status obtain_once(struct gyre_ring *ring, const struct sync_place *place,
+                                    const struct gyre_ring_options *options,
+                                    struct gyre_error              *error)
+{
+    bool             is_gone = false;
+    enum gyre_status status = sync_site_open_at(place, SYNC_SITE_CREATE, &ring->site, error);
+
+    if (status != GYRE_OK)
+        return status;
+    status = sync_site_lock(ring->site, error);
+    if (status == GYRE_OK) {
+        GYRE_FAULT(site_locked);
+        status = obtain_locked(ring, options, error);
+        GYRE_FAULT(attached);
+        if (status == GYRE_OK)
+            status = sync_lease_take(ring->site, SYNC_ROLE_PRODUCER, error);
+        sync_site_unlock(ring->site);
+    }
+    if (status == GYRE_BUSY && ring->is_attached && options->open_deadline_ns != 0)
+        status = await_turn(ring, options->open_deadline_ns, &is_gone, error);
+    if (status == GYRE_OK) {
+        gyre__ring_bind(ring);
+        status =
+            sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
+    }
+    if (status != GYRE_OK) {
+        /* Leaves nothing behind of a ring that did not come to be. */
+        if (!ring->is_attached && ring->site != NULL)
+            sync_site_discard(ring->site);
+        gyre__ring_close(ring);
+    }
+    return is_gone ? GYRE_BUSY : status;
+}
+
 enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
                                    const struct gyre_ring_options *options,
                                    struct gyre_error              *error)
@@ -208,29 +275,11 @@ enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
 
     if ((options->flags & GYRE_KEEP) != 0 && !sync_site_can_keep())
         return gyre__blame(error, GYRE_UNSUPPORTED, "flags");
-    status = sync_site_open_at(&place, SYNC_SITE_CREATE, &ring->site, error);
-    if (status != GYRE_OK)
-        return status;
-    status = sync_site_lock(ring->site, error);
-    if (status == GYRE_OK) {
-        GYRE_FAULT(site_locked);
-        status = obtain_locked(ring, options, error);
-        GYRE_FAULT(attached);
-        if (status == GYRE_OK)
-            status = sync_lease_take(ring->site, SYNC_ROLE_PRODUCER, error);
-        sync_site_unlock(ring->site);
-    }
-    if (status == GYRE_OK) {
-        gyre__ring_bind(ring);
-        status =
-            sync_bell_open(ring->site, SYNC_BELL_ROOM, &ring->room->bell, &ring->room_bell, error);
-    }
-    if (status != GYRE_OK) {
-        /* Leaves nothing behind of a ring that did not come to be. */
-        if (!ring->is_attached && ring->site != NULL)
-            sync_site_discard(ring->site);
-        gyre__ring_close(ring);
-    }
+    do { /* once more only for a standby whose ring was removed by force */
+        memset(error, 0, sizeof(*error));
+        ring->is_attached = false;
+        status = obtain_once(ring, &place, options, error);
+    } while (status == GYRE_BUSY && options->open_deadline_ns != 0);
     return status;
 }
 

@@ -79,6 +79,31 @@ struct producer_wait {
     uint32_t wanted;
 };
 
+static bool is_reliable(uint64_t control)
+{
+    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+           gyre__seat_kind(control) == GYRE_RELIABLE;
+}
+
+bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
+{
+    struct gyre_ring *ring = &producer->ring;
+    uint32_t          count = 0;
+
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control))) /* E10 */
+            count++;
+    if (count < wanted)
+        return false;
+    /* Enough seats are taken: those of the dead do not count. */
+    count = 0;
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
+        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control)) && /* E10 */
+            !gyre__evict_if_dead(ring, i))
+            count++;
+    return count >= wanted;
+}
+
 static bool has_consumers(struct gyre_producer *producer, uint32_t wanted, uint64_t *need_pos)
 {
     *need_pos = producer->fast.claim_pos + 1;
@@ -134,27 +159,46 @@ static uint32_t slowest_role(const struct gyre_producer *producer)
     return SYNC_ROLE_SEAT(idx);
 }
 
+/*
+ * Who holds us back and is dead already, as one that was killed while it was awake mostly is, costs
+ * no slice.  Several may have died together; nobody who writes seats full again holds us for ever.
+ */
+static bool meet_by_deaths(struct gyre_producer *producer, const struct producer_wait *wait)
+{
+    uint32_t limit = producer->ring.geometry.seat_count + GYRE_GROUP_COUNT;
+    uint64_t need_pos;
+
+    for (uint32_t i = 0; i < limit && gyre__recover_slowest(producer); i++)
+        if (wait->is_met(producer, wait->wanted, &need_pos))
+            return true;
+    return false;
+}
+
 /* One sleep of the producer. */
 static bool block_once(struct gyre_producer *producer, const struct producer_wait *wait,
                        struct slices *slices, uint64_t deadline_ns)
 {
     struct gyre_ring *ring = &producer->ring;
     enum sync_wake    woken = SYNC_RUNG;
+    uint64_t          evicted = gyre_load_relaxed_64(&ring->front->evicted_count);
     uint64_t          need_pos, room_pos, slice;
     bool              is_met = wait->is_met(producer, wait->wanted, &need_pos);
 
-    if (is_met)
+    if (is_met || meet_by_deaths(producer, wait))
         return true;
     room_pos = room_target(producer, need_pos);
     slice = announce_block(producer, room_pos, slices);
     GYRE_FAULT(room_blocked);
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
     if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
-        uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
+        uint64_t until;
+        slice = gyre__sooner(slice, gyre__stall_slice_ns(producer));
+        until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         producer->sleep_count++;
         GYRE_FAULT(room_sleep);
         woken = sync_bell_wait(&ring->room_bell, ring->site, slowest_role(producer), until);
-        if (woken == SYNC_TIMED_OUT && wait->is_met(producer, wait->wanted, &need_pos))
+        if (woken == SYNC_TIMED_OUT && wait->is_met(producer, wait->wanted, &need_pos) &&
+            gyre_load_relaxed_64(&ring->front->evicted_count) == evicted)
             producer->missed_count += is_missed(producer, room_pos);
         if (woken != SYNC_RUNG)
             (void)gyre__recover_slowest(producer);

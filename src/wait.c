@@ -178,7 +178,7 @@ bool gyre__must_look(const struct gyre_consumer *consumer)
 {
     return gyre__is_ready(consumer) ||                                  /* E3 */
            gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */
-           is_at_end(consumer) ||
+           gyre__is_told(consumer) || is_at_end(consumer) ||
            /* A lap behind, the next header may be a payload's zero. */
            gyre__is_overrun(consumer);
 }
@@ -236,17 +236,6 @@ void gyre__count_missed(struct gyre_consumer *consumer)
 
     if (gyre__is_ready(consumer) && !is_being_rung(consumer) && awaited_pos(consumer) == pos)
         add_one(&consumer->seat->missed_count);
-}
-
-uint32_t gyre__watched_epoch(const struct gyre_consumer *consumer)
-{
-    const struct gyre_shared_front *front = consumer->ring.front;
-    uint32_t                        epoch = gyre_load_acquire_32(&front->epoch); /* E11 */
-
-    if (gyre_load_acquire_32(&front->state) != GYRE_RING_ACTIVE || /* E11 */
-        consumer->orphan_epoch == epoch)
-        return 0;
-    return epoch;
 }
 
 /* One sleep.  True if the producer was found dead. */
@@ -313,7 +302,7 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
             if (pauses < GYRE_PAUSES_MAX)
                 pauses++;
         }
-        if (gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0)
+        if (gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || gyre__is_told(consumer))
             break;
         ring_if_blocked(consumer);
     } while (sync_clock_now_ns() < until_ns);
@@ -355,8 +344,12 @@ enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch
     enum gyre_status status = gyre__consumer_poll(consumer);
 
     consumer->dead_epoch = epoch;
-    if (status != GYRE_TIMEOUT || !gyre__is_orphaned(consumer, epoch))
+    if (status != GYRE_TIMEOUT)
         return status;
+    if (!gyre__is_orphaned(consumer, epoch)) {
+        (void)gyre_exchange_32(&consumer->told_epoch, 0); /* E13: there is a new one, or nearly */
+        return status;
+    }
     consumer->orphan_epoch = epoch;
     return GYRE_ORPHANED;
 }
@@ -376,6 +369,10 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
         stay_behind(consumer);
     while (status == GYRE_TIMEOUT) {
         uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */
+        if (gyre__is_told(consumer))
+            status = gyre__tell_death(consumer, epoch);
+        if (status != GYRE_TIMEOUT)
+            break;
         now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
         if (now >= deadline_ns)
             break;

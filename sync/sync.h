@@ -148,6 +148,33 @@ enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), v
                                 struct gyre_error *error);
 
 /*
+ * litter: what processes that died have left in this user's directory of rings (Linux).
+ */
+enum sync_litter {
+    SYNC_LITTER_RING,   /* DATA that nobody has open; `file` is the ring's name */
+    SYNC_LITTER_FILE,   /* part of a ring that is not there */
+    SYNC_LITTER_BELL,   /* of a seat, `idx`, that nobody holds, in a ring that is there */
+    SYNC_LITTER_FOREIGN /* no ring's, or of an owner or a kind that no ring would use */
+};
+struct sync_finding {
+    enum sync_litter kind;
+    const char      *ring; /* the name of the ring; empty for FOREIGN */
+    const char      *file;
+    uint32_t         idx;
+};
+enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
+                                  void *context, struct gyre_error *error);
+
+/*
+ * Removes a FILE, with all that is left of that ring, or a BELL, unless it has come to be of use
+ * since it was found.  True if it is gone.
+ */
+bool sync_litter_remove(const struct sync_finding *finding);
+
+/* The size of the file system for rings and what is free of it; UINT64_MAX: as large as memory. */
+enum gyre_status sync_litter_space(uint64_t *size, uint64_t *free_size, struct gyre_error *error);
+
+/*
  * birth: the wait for a ring to appear.  Open the birth, then try to open the ring, then wait: a
  * ring that appears after the open ends the wait at once.  Wait returns OK (look again; perhaps for
  * no reason) or TIMEOUT, and sleeps at most `deadline_ns`.
@@ -221,6 +248,28 @@ void             sync_lease_drop(struct sync_site *site, uint32_t role);
  * system call.
  */
 bool sync_lease_is_free(struct sync_site *site, uint32_t role);
+
+/*
+ * Sleeps until the role may be free or the deadline: at once on Windows and where Linux has
+ * inotify, elsewhere within 100 ms.  OK (try to take it; perhaps for no reason) or TIMEOUT.
+ */
+enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t deadline_ns);
+
+/*
+ * watch: to be told of deaths at once.  look(context) is called, in a thread of the watch, whenever
+ * a process that had the ring open may have died, and for some 100 ms more: a lease may fall
+ * a moment later.  The thread takes no signals.  Windows, where each wait ends at its peer's death,
+ * has none: OK, and *watch is NULL.  The site is attached.  NO_MEMORY, DENIED, SYSTEM.
+ */
+struct sync_watch;
+enum gyre_status sync_watch_open(struct sync_site *site, void (*look)(void *context), void *context,
+                                 struct sync_watch **watch, struct gyre_error *error);
+
+/* No look runs any more when it returns.  NULL is allowed. */
+void sync_watch_close(struct sync_watch *watch);
+
+/* In the child of a fork, which has no such thread.  Only close may follow. */
+void sync_watch_abandon(struct sync_watch *watch);
 
 /*
  * bell: a sticky wake-up for one waiter.  A ring before the wait ends the wait at once.

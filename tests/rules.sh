@@ -52,7 +52,7 @@ verdict "only atomic.h includes Concurrency Kit, and the bench's contestant of t
 verdict "public headers include standard C and public headers" \
     "$(includes_but "$standard|<gyre/[a-z]+\.h>|<ck_pr\.h>" "${public[@]}")"
 verdict "src/ includes no header of an operating system" \
-    "$(includes_but "$standard|<gyre/[a-z]+\.h>|\"(internal|sync)\.h\"" "${engine[@]}")"
+    "$(includes_but "$standard|<gyre/[a-z]+\.h>|\"(internal|words|sync)\.h\"" "${engine[@]}")"
 verdict "src/cli/ includes no header of an operating system and nothing private to the library" \
     "$(includes_but "$standard|<(errno|signal)\.h>|<gyre/[a-z]+\.h>|\"(cli|sync)\.h\"" "${command[@]}")"
 verdict "sync.h includes standard C and status.h" \
@@ -65,8 +65,10 @@ verdict "status.h, layout.h and atomic.h include no other public header" \
     "$(includes include/gyre/{status,layout,atomic}.h | grep '<gyre/')"
 verdict "fast.h includes layout.h, status.h and atomic.h alone" \
     "$(includes_but "<stdint\.h>|<gyre/(layout|status|atomic)\.h>" include/gyre/fast.h)"
-verdict "gyre.h includes status.h and fast.h alone" \
-    "$(includes_but "<(stddef|stdint)\.h>|<gyre/(status|fast)\.h>" include/gyre/gyre.h)"
+verdict "gyre.h includes status.h, inspect.h and fast.h alone" \
+    "$(includes_but "<(stddef|stdint)\.h>|<gyre/(status|inspect|fast)\.h>" include/gyre/gyre.h)"
+verdict "inspect.h includes status.h alone" \
+    "$(includes_but "<stdint\.h>|<gyre/status\.h>" include/gyre/inspect.h)"
 verdict "benches use the public headers" "$(includes bench/*.[ch] | grep -E '"(\.\./src/)?internal\.h"')"
 verdict "sync/linux and sync/win32 hold the same file names" \
     "$(diff <(cd sync/linux && printf '%s\n' *) <(cd sync/win32 && printf '%s\n' *) |

@@ -78,8 +78,8 @@ static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expecte
     return gyre_weave_compare_exchange_32(word, expected, desired);
 }
 
-static inline int
-gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2], const uint64_t desired[2])
+static inline int gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2],
+                                             const uint64_t desired[2])
 {
     return gyre_weave_compare_exchange_pair(pair, expected, desired);
 }

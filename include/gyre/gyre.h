@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <gyre/inspect.h>
 #include <gyre/status.h>
 
 #define GYRE_VERSION_MAJOR 0
@@ -31,10 +32,6 @@ extern "C" {
 #endif
 
 #define GYRE_FOREVER UINT64_MAX
-#define GYRE_NAME_SIZE 101 /* the longest name and its zero */
-#define GYRE_SEATS_MAX 255
-#define GYRE_GROUP_NAME_SIZE 32 /* the longest name of a group and its zero */
-#define GYRE_GROUPS_MAX 16      /* groups a ring can have at a time */
 
 struct gyre_producer;
 struct gyre_consumer;
@@ -82,6 +79,17 @@ enum gyre_scope {
     GYRE_SCOPE_GLOBAL = 1 /* Windows: in all sessions: Global\; creation needs a privilege */
 };
 
+/* How soon a death is noticed. */
+enum gyre_watch {
+    GYRE_WATCH_SLICES = 0, /* Linux: within 100 ms.  Windows: at once */
+    /*
+     * Linux: at once, by a thread of the library for each handle, which sleeps meanwhile and takes
+     * no signals.  It also makes the handle of an event loop readable.  Costs a thread and an
+     * inotify instance (NO_MEMORY if there is none), and some milliseconds at the close.
+     */
+    GYRE_WATCH_THREAD = 1
+};
+
 /*
  * What gyre_producer_open takes.  Start from GYRE_RING_OPTIONS_INIT, so that `size` is right and
  * all else is zero.  Zero means: the default for a new ring, or whatever an existing ring has.
@@ -112,10 +120,24 @@ struct gyre_ring_options {
     uint32_t    scope; /* enum gyre_scope */
     const char *owner_group;
     const char *sddl;
+    /*
+     * A standby: while another producer holds the ring, wait so long for it to die or to close, and
+     * go on behind its last message; of several exactly one does.  0: not at all, BUSY.
+     */
+    uint64_t open_deadline_ns;
+    /*
+     * How long a reliable consumer, a member of a group or a group may hold this producer back
+     * without reading on, though its process lives (stopped, in a debugger, hung); then it loses
+     * its seat and is told EVICTED; what a member had claimed is lost to its group (lost_count).
+     * Counted while the producer waits or tries to claim.  At least 1 ms; 0: for ever.
+     */
+    uint64_t stall_timeout_ns;
+    uint32_t watch; /* enum gyre_watch: a wait for room ends at the death of who held it up */
+    uint32_t zero;
 };
 #define GYRE_RING_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL                    \
+        sizeof(struct gyre_ring_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0        \
     }
 
 enum gyre_consumer_kind {
@@ -156,7 +178,7 @@ struct gyre_consumer_options {
     uint32_t    group_flags; /* GYRE_GROUP_KEEP */
     const char *group;       /* NULL, or the name of a work-sharing group to be a member of */
     uint32_t    claim_count; /* a member: up to so many messages at once are its own; default 1 */
-    uint32_t    zero;
+    uint32_t    watch; /* enum gyre_watch: a wait ends at the producer's death.  Not for taps */
 };
 #define GYRE_CONSUMER_OPTIONS_INIT                                                                 \
     {                                                                                              \
@@ -188,8 +210,9 @@ enum { GYRE_GROUP_KEEP = 1 };
  *
  * If an earlier producer died, this one goes on behind the last message it published; if it closed,
  * likewise.  Fails with BAD_ARGUMENT (error.field says which), BUSY while a living process holds
- * the producer's role, EXISTS if the ring has another value of a non-zero option, BAD_LAYOUT,
- * DENIED, NO_MEMORY (all memory is committed here, never later), UNSUPPORTED, SYSTEM.
+ * the producer's role (TIMEOUT if it did until options->open_deadline_ns), EXISTS if the ring has
+ * another value of a non-zero option, BAD_LAYOUT, DENIED, NO_MEMORY (all memory is committed here,
+ * never later), UNSUPPORTED, SYSTEM.
  */
 GYRE_API enum gyre_status gyre_producer_open(const char                     *name,
                                              const struct gyre_ring_options *options,
@@ -328,8 +351,9 @@ GYRE_API enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, i
  * that the next message makes it readable.  Call it before each sleep of the loop.  TIMEOUT: armed,
  * sleep, but arm again by `*rearm_ns` (absolute): GYRE_FOREVER where the wake-up is certain (Linux
  * with membarrier, the usual case), else the end of a slice (Windows, sandboxes).  OK and the other
- * outcomes of gyre_wait: not armed, do not sleep.  An armed handle does not tell of a producer's
- * death: arm again now and then if that matters.  Costs some microseconds; never sleeps.
+ * outcomes of gyre_wait: not armed, do not sleep.  An armed handle tells of a producer's death
+ * (ORPHANED) if the consumer has GYRE_WATCH_THREAD, on Linux.  Costs some microseconds; never
+ * sleeps.
  */
 GYRE_API enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rearm_ns);
 
@@ -365,77 +389,6 @@ GYRE_API uint64_t gyre_consumer_pos(const struct gyre_consumer *consumer);
 
 /* How many producers have opened the ring so far. */
 GYRE_API uint32_t gyre_consumer_epoch(const struct gyre_consumer *consumer);
-
-/* What gyre_ring_inspect tells.  `size` is sizeof(struct gyre_ring_info), set by the caller. */
-struct gyre_ring_info {
-    uint32_t size;
-    uint32_t frame_align;
-    uint64_t capacity;
-    uint64_t ring_id[2];
-    uint64_t created_ns; /* wall clock, since 1970 */
-    uint64_t oldest_seq; /* the oldest message a joiner can start at */
-    uint64_t oldest_pos;
-    uint64_t next_seq; /* the number of the next message to be published */
-    uint64_t next_pos;
-    uint64_t horizon_pos; /* bytes before it may be overwritten */
-    uint32_t epoch;
-    uint32_t state;          /* GYRE_RING_IDLE, _ACTIVE or _CLOSED of layout.h */
-    uint32_t producer_alive; /* 1 if some process holds the producer's role */
-    uint32_t producer_pid;   /* as it said itself */
-    uint32_t seat_count;
-    uint32_t flags;         /* GYRE_STRICT_WAKE, GYRE_KEEP */
-    uint64_t evicted_count; /* seats taken from consumers that broke the rules, since creation */
-};
-
-struct gyre_seat_info {
-    uint32_t seat_idx;
-    uint32_t kind;     /* enum gyre_consumer_kind */
-    uint32_t is_alive; /* some process holds the seat */
-    uint32_t is_asleep;
-    uint32_t is_evicted;
-    uint32_t pid;       /* as it said itself */
-    uint64_t lag_bytes; /* published and not yet released */
-    uint64_t lost_count;
-    uint64_t sleep_count;
-    uint64_t missed_count; /* sleeps that ended by a time slice although data was there */
-    uint32_t is_orphaned;  /* a member that is gone; its claim waits for another one */
-    char     group[GYRE_GROUP_NAME_SIZE]; /* empty: none; then lag_bytes is what it has claimed */
-};
-
-struct gyre_group_info {
-    char     name[GYRE_GROUP_NAME_SIZE];
-    uint32_t kind;         /* enum gyre_consumer_kind: GYRE_RELIABLE or GYRE_LOSSY */
-    uint32_t flags;        /* GYRE_GROUP_KEEP */
-    uint32_t member_count; /* alive */
-    uint32_t orphan_count; /* claims that wait for another member */
-    uint64_t next_seq;     /* the number of the first message that nobody has claimed */
-    uint64_t lag_bytes;    /* published and not yet claimed */
-    uint64_t lost_count;
-    uint64_t redelivered_count; /* claims that went to another member */
-};
-
-/*
- * Looks at a ring without joining it.  Up to `seat_capacity` taken seats are written to `seats`,
- * their number to `*seat_taken`.  NOT_FOUND, BAD_LAYOUT, DENIED, BAD_ARGUMENT, NO_MEMORY, SYSTEM.
- */
-GYRE_API enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,
-                                            struct gyre_seat_info *seats, uint32_t seat_capacity,
-                                            uint32_t *seat_taken, struct gyre_error *error);
-
-/* The same for the groups of a ring; up to `capacity` of them are written to `groups`. */
-GYRE_API enum gyre_status gyre_ring_inspect_groups(const char *name, struct gyre_group_info *groups,
-                                                   uint32_t capacity, uint32_t *group_count,
-                                                   struct gyre_error *error);
-
-/* Calls `visit` with the name of each ring of the current user; stops when it returns non-zero. */
-GYRE_API enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context),
-                                         void *context, struct gyre_error *error);
-
-/*
- * Removes a ring.  BUSY while some process has it open, unless `force`: then its name goes, and
- * those who have it open keep it to themselves.  Windows removes rings itself: BUSY or NOT_FOUND.
- */
-GYRE_API enum gyre_status gyre_ring_remove(const char *name, int force, struct gyre_error *error);
 
 #ifdef __cplusplus
 }

@@ -118,7 +118,7 @@ struct gyre_shared_front {
     uint32_t producer_pid;  /* for people; decides nothing */
     uint32_t zero_a;
     uint64_t granted_pos;   /* E5 E7: the last horizon that the seats have confirmed */
-    uint64_t evicted_count; /* seats taken from consumers that broke the rules */
+    uint64_t evicted_count; /* seats taken from the living: they stalled or broke the rules */
     uint64_t zero[23];
 };
 

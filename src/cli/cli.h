@@ -66,6 +66,7 @@ extern const struct cli_verb cli_verb_tail;
 extern const struct cli_verb cli_verb_stat;
 extern const struct cli_verb cli_verb_list;
 extern const struct cli_verb cli_verb_rm;
+extern const struct cli_verb cli_verb_doctor;
 
 /*
  * Reads what stands behind the verb into `options`, whose defaults the caller has set.  CLI_GO_ON,

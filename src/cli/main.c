@@ -7,8 +7,9 @@
 
 #include "sync.h"
 
-static const struct cli_verb *const verbs[] = {&cli_verb_pub,  &cli_verb_sub,  &cli_verb_tail,
-                                               &cli_verb_stat, &cli_verb_list, &cli_verb_rm};
+static const struct cli_verb *const verbs[] = {&cli_verb_pub,   &cli_verb_sub,  &cli_verb_tail,
+                                               &cli_verb_stat,  &cli_verb_list, &cli_verb_rm,
+                                               &cli_verb_doctor};
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 static const struct cli_verb *find_verb(const char *name)
@@ -24,9 +25,9 @@ static void print_overview(void)
     cli_print("usage: gyre VERB [NAME] [OPTION]...\n"
               "Messages between processes, through a ring in shared memory.\n\nverbs:\n");
     for (size_t i = 0; i < VERB_COUNT; i++)
-        cli_print("  %-4s %-4s  %s\n", verbs[i]->name,
+        cli_print("  %-6s %-4s  %s\n", verbs[i]->name,
                   verbs[i]->operand != NULL ? verbs[i]->operand : "", verbs[i]->summary);
-    cli_print("  help VERB  print the options of a verb\n\n"
+    cli_print("  help   VERB  print the options of a verb\n\n"
               "  gyre --help, gyre --version\n\n"
               "Names have 1 to 100 of the characters A-Z a-z 0-9 . _ - and begin with none of . -\n"
               "Sizes: 4096, 64K, 4M, 1G.  Durations: 500ms, 1.5s, 2 (seconds).\n\n%s",

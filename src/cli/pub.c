@@ -18,6 +18,7 @@ struct pub_options {
     uint64_t    block;
     uint64_t    subscriber_count;
     uint64_t    timeout_ns;
+    uint64_t    stall_timeout_ns;
     uint64_t    mode;
     const char *owner_group;
     const char *sddl;
@@ -25,6 +26,7 @@ struct pub_options {
     const char *on_error;
     bool        is_kept;
     bool        is_strict;
+    bool        is_standby;
 };
 
 #define AT(member) offsetof(struct pub_options, member)
@@ -56,6 +58,10 @@ static const struct cli_option pub_options[] = {
      "messages are raw blocks of this size instead of lines", NULL, NULL},
     {"subscribers", 0, CLI_COUNT, AT(subscriber_count), GYRE_SEATS_MAX, true, "COUNT",
      "wait until so many reliable consumers have joined", NULL, "at most 255"},
+    {"standby", 0, CLI_FLAG, AT(is_standby), 0, false, NULL,
+     "while another producer holds the ring, wait until it ends", NULL, NULL},
+    {"stall-timeout", 0, CLI_DURATION, AT(stall_timeout_ns), 0, false, "TIME",
+     "evict who holds pub back for so long without reading on", "stall_timeout_ns", "at least 1ms"},
     {"timeout", 0, CLI_DURATION, AT(timeout_ns), 0, true, "TIME",
      "wait no longer than that for --subscribers", NULL, NULL},
     {"on-error", 0, CLI_TEXT, AT(on_error), 0, false, "stop|skip",
@@ -84,6 +90,22 @@ static int check(struct pub *pub)
     return CLI_GO_ON;
 }
 
+#define OPEN_SLICE_NS UINT64_C(100000000) /* a standby's wait cannot be interrupted */
+
+/* A standby keeps its place in no queue: it may as well come back after each slice. */
+static enum gyre_status open_in_turn(struct pub *pub, struct gyre_ring_options *ring,
+                                     struct gyre_error *error)
+{
+    enum gyre_status status;
+
+    do {
+        if (pub->options.is_standby)
+            ring->open_deadline_ns = cli_deadline_in(OPEN_SLICE_NS);
+        status = gyre_producer_open(pub->args.name, ring, &pub->producer, error);
+    } while (status == GYRE_TIMEOUT && !cli_is_interrupted());
+    return status;
+}
+
 static int open_ring(struct pub *pub)
 {
     struct gyre_ring_options ring = GYRE_RING_OPTIONS_INIT;
@@ -101,10 +123,14 @@ static int open_ring(struct pub *pub)
     ring.seat_count = (uint32_t)pub->options.seat_count;
     ring.flags = (pub->options.is_kept ? (uint32_t)GYRE_KEEP : 0) |
                  (pub->options.is_strict ? (uint32_t)GYRE_STRICT_WAKE : 0);
+    ring.stall_timeout_ns = pub->options.stall_timeout_ns;
     cli_interrupt_arm();
-    status = gyre_producer_open(pub->args.name, &ring, &pub->producer, &error);
+    status = open_in_turn(pub, &ring, &error);
+    if (status == GYRE_TIMEOUT)
+        return CLI_INTERRUPTED;
     if (status == GYRE_BUSY)
-        return cli_complain(&pub->args, status, "another process publishes to this ring");
+        return cli_complain(&pub->args, status,
+                            "another process publishes to this ring; --standby waits for its end");
     if (status != GYRE_OK)
         return cli_fail(&pub->args, &error);
     cli_interrupt_producer(pub->producer);
@@ -264,6 +290,7 @@ const struct cli_verb cli_verb_pub = {
     "cut\n"
     "into blocks and the last one may be shorter.  Consumers that have joined receive everything\n"
     "even after pub has ended; without --keep or a consumer, the ring goes with pub.\n"
+    "A standby goes on behind the last message of a producer that ended or died.\n"
     "\n"
     "A message has at most half the capacity less 8 bytes.  At a longer line pub says which line "
     "it\n"

@@ -115,7 +115,7 @@ static void print_ring(const struct view *view)
     print_row("state", ring_state(ring), "");
     print_number("epoch", ring->epoch, "");
     print_number("evicted", ring->evicted_count,
-                 " seats taken from consumers that broke the rules");
+                 " seats taken from consumers that stalled or broke the rules");
     if (ring->producer_alive)
         cli_print("%-13sprocess %" PRIu32 "\n", "producer", ring->producer_pid);
     else

@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -42,6 +44,7 @@ struct sync_calls {
     int (*linkat)(int from_dir, const char *from, int to_dir, const char *to, int flags);
     int (*renameat)(int from_dir, const char *from, int to_dir, const char *to);
     int (*unlinkat)(int dir, const char *path, int flags);
+    int (*fstatvfs)(int fd, struct statvfs *status);
     int (*mkfifoat)(int dir, const char *path, mode_t mode);
     int (*fcntl_lock)(int fd, int command, struct flock *lock);
     void *(*mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
@@ -53,6 +56,9 @@ struct sync_calls {
     long (*membarrier)(int command);
     int (*inotify_init)(int flags);
     int (*inotify_add_watch)(int fd, const char *path, uint32_t mask);
+    int (*inotify_rm_watch)(int fd, int watch);
+    int (*thread_create)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                         void *context);
     ssize_t (*read)(int fd, void *buffer, size_t size);
     ssize_t (*write)(int fd, const void *buffer, size_t size);
     int (*ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout);

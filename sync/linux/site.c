@@ -128,21 +128,15 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
     made->lock_fd = -1;
     made->given[SYNC_DATA] = -1;
     made->given[SYNC_CTRL] = -1;
+    made->watch_fd = -1;
     (void)snprintf(made->name, sizeof(made->name), "%s", place->name);
-    if (place->is_sealed) {
-        status = sealed_open(made, place, error);
-        if (status == GYRE_OK)
-            *site = made;
-        else
-            sync_site_close(made);
-        return status;
-    }
-    status = site_read_place(place, &made->access, error);
-    if (status == GYRE_OK)
+    status = place->is_sealed ? sealed_open(made, place, error)
+                              : site_read_place(place, &made->access, error);
+    if (status == GYRE_OK && !place->is_sealed)
         status =
             site_open_dir(&made->access, mode == SYNC_SITE_CREATE ? SITE_DIR_MAKE : SITE_DIR_FIND,
                           &made->dir_fd, error);
-    if (status == GYRE_OK && mode != SYNC_SITE_LOOK)
+    if (status == GYRE_OK && !place->is_sealed && mode != SYNC_SITE_LOOK)
         status = open_lock_file(made, error);
     if (status != GYRE_OK) {
         sync_site_close(made);
@@ -154,17 +148,15 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
 
 void sync_site_abandon(struct sync_site *site)
 {
-    if (site->lock_fd >= 0)
-        (void)sync_calls.close(site->lock_fd);
-    if (site->dir_fd >= 0)
-        (void)sync_calls.close(site->dir_fd);
-    for (uint32_t i = 0; i < 2; i++) {
-        if (site->given[i] >= 0)
-            (void)sync_calls.close(site->given[i]);
-        site->given[i] = -1;
+    /* The watch last: it takes milliseconds. */
+    int *const fds[] = {&site->lock_fd, &site->dir_fd, &site->given[SYNC_DATA],
+                        &site->given[SYNC_CTRL], &site->watch_fd};
+
+    for (uint32_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (*fds[i] >= 0)
+            (void)sync_calls.close(*fds[i]);
+        *fds[i] = -1;
     }
-    site->lock_fd = -1;
-    site->dir_fd = -1;
 }
 
 void sync_site_close(struct sync_site *site)

@@ -31,7 +31,8 @@ struct site_access {
 
 struct sync_site {
     int                 dir_fd;
-    int                 lock_fd; /* -1 in mode LOOK, until a lease is looked at */
+    int                 lock_fd;  /* -1 in mode LOOK, until a lease is looked at */
+    int                 watch_fd; /* inotify's, of one who has waited for a lease; or -1 */
     enum sync_site_mode mode;
     struct site_access  access;
     bool                is_sealed; /* without directory and names: sealed.c */

@@ -482,7 +482,7 @@ test_help() {
     has "--version" out '^gyre [0-9]+\.[0-9]+\.[0-9]+'
     gyre --help >out
     check "--help ends with 0" test $? -eq 0
-    for verb in pub sub tail stat list rm; do
+    for verb in pub sub tail stat list rm doctor; do
         has "--help lists $verb" out "^  $verb "
         gyre "$verb" --help >out.verb
         has "$verb --help" out.verb "^usage: gyre $verb"
@@ -624,6 +624,146 @@ test_interrupts() {
     exec 4<&-
 }
 
+test_standby() {
+    local standby
+    new_ring
+    open_producer --keep one two
+    printf '%s\n' three four >in
+    "${run[@]}" pub "$ring" --standby <in 3>&- &
+    standby=$!
+    says "a standby can be had" 1 "another process publishes .*--standby" pub "$ring"
+    check "a standby waits for its turn" published 2
+    kill -KILL $pub
+    ended "a standby goes on where a producer was killed" 0 $standby
+    exec 3>&-
+    rm feed
+    gyre sub "$ring" --from oldest >out
+    printf '%s\n' one two three four >wanted
+    same "everything of both producers is there" out wanted
+    gyre rm "$ring"
+}
+
+# doctor_says NAME STATUS PATTERN ARGUMENT...: in a directory of rings of its own.
+doctor_says() {
+    local name=$1 wanted=$2 pattern=$3 got=0
+    shift 3
+    gyre doctor "$@" >out 2>err </dev/null || got=$?
+    if [ "$got" -ne "$wanted" ]; then
+        fail "$name" "status $got, not $wanted: $(cat out err)"
+    else
+        has "$name" out "$pattern"
+    fi
+}
+
+# kill_producer: as it is killed with its whole pipeline; the ring stays, and so does a consumer.
+kill_producer() {
+    kill -KILL $pub
+    wait $pub 2>/dev/null
+    exec 3>&-
+    rm feed
+}
+
+test_doctor() {
+    local sub stale kept used file GYRE_DIR
+    GYRE_DIR=$(mktemp -d /dev/shm/gyre-doctor.XXXXXX)
+    export GYRE_DIR
+    doctor_says "an empty directory has nothing to mend" 0 '^nothing to mend$'
+    new_ring
+    stale=$ring
+    open_producer "" one
+    kill_producer
+    new_ring
+    kept=$ring
+    echo one | gyre pub "$kept" --keep
+    # In use: its producer died, and one of its two consumers.
+    new_ring
+    used=$ring
+    open_producer "--subscribers 2"
+    "${run[@]}" sub "$used" --follow >out.follow 2>err 3>&- &
+    sub=$!
+    await seat_taken
+    "${run[@]}" sub "$used" >out.dead 2>err.dead 3>&- &
+    local dead=$!
+    echo one >&3
+    await has_lines out.dead 1
+    kill -9 $dead
+    wait $dead 2>/dev/null
+    kill_producer
+    : >"$GYRE_DIR/gone.lock"
+    : >"$GYRE_DIR/gone.ctrl"
+    mkfifo "$GYRE_DIR/gone.bell.2" "$GYRE_DIR/$used.bell.200"
+    : >"$GYRE_DIR/notes.txt"
+    doctor_says "a stale ring is named, and is an error" 1 "^stale ring: $stale\$"
+    has "a dead producer is named" out "^dead producer: of $used: the next one goes on"
+    has "a dead seat is named" out "^dead seat: 1 of $used\$"
+    for file in gone.lock gone.ctrl gone.bell.2 "$used.bell.200"; do
+        has "$file is stale" out "^stale file: $file\$"
+    done
+    has "a foreign file is named" out '^foreign file: notes.txt: left alone'
+    check "what is kept or in use is not stale" test "$(grep -c . out)" -eq 8
+    gyre doctor --json >out
+    has "doctor --json is an object a line" out \
+        "^\{\"kind\":\"seat\",\"name\":\"$used\",\"number\":1,\"mended\":false\}\$"
+    doctor_says "--fix removes the stale ring" 1 "^stale ring: $stale: removed\$" --fix
+    has "and frees the dead seat" out "^dead seat: 1 of $used: freed\$"
+    has "and the files" out "^stale file: $used.bell.200: removed\$"
+    doctor_says "what is left is what it must not touch" 1 '^foreign file: notes.txt'
+    check "and nothing else" test "$(grep -c . out)" -eq 2
+    says "a ring in use is not removed" 1 "$used: .*has it open" rm "$used"
+    echo two | gyre pub "$used"
+    await has_lines out.follow 2
+    kill $sub
+    wait $sub 2>/dev/null
+    gyre sub "$kept" --from oldest >out
+    echo one >wanted
+    same "a kept ring is untouched" out wanted
+    gyre rm "$kept"
+    rm "$GYRE_DIR/notes.txt"
+    doctor_says "mended" 0 '^nothing to mend$'
+    test_small
+    rmdir "$GYRE_DIR"
+}
+
+# A file system as small as that of a container; only root may make one.
+test_small() {
+    local got=0
+    if ! unshare -m true 2>/dev/null; then
+        skip "little room is named" "needs the right to mount"
+        return
+    fi
+    # shellcheck disable=SC2016
+    unshare -m sh -c 'mount -t tmpfs -o size=1m,mode=0700 none "$GYRE_DIR" && exec "$@"' sh \
+        "${run[@]}" doctor >out 2>err || got=$?
+    check "little room is an error" test $got -eq 1
+    has "little room is named" out '^little room for rings: 1,0[0-9,]* bytes are free'
+}
+
+test_stalls() {
+    local sub
+    new_ring
+    "${run[@]}" sub "$ring" >out 2>err &
+    sub=$!
+    mkfifo feed
+    "${run[@]}" pub "$ring" --capacity 4K --subscribers 1 --stall-timeout 100ms <feed &
+    pub=$!
+    exec 3>feed
+    echo 1 >&3
+    await has_lines out 1
+    kill -STOP $sub
+    seq 2 500 >&3
+    await is_evicted
+    kill -CONT $sub
+    ended "who is stopped for longer than --stall-timeout is evicted" 1 $sub
+    has "and told so" err "lost its seat"
+    close_producer "stalls"
+    says "--stall-timeout has a range" 2 "--stall-timeout 1us: .*at least 1ms" \
+        pub "$ring" --stall-timeout 1us
+}
+
+is_evicted() {
+    gyre stat "$ring" --json | grep -q '"evicted_count":1,'
+}
+
 test_pipelines
 test_prompt
 test_starts
@@ -636,6 +776,9 @@ test_codes
 test_help
 if [ -z "${GYRE_WINE:-}" ]; then
     test_native
+    test_standby
+    test_stalls
+    test_doctor
     test_interrupts
 fi
 finish

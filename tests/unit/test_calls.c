@@ -24,6 +24,8 @@ SCENARIO(calls, fail_one_by_one_on_linux)
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <gyre/doctor.h>
+
 #include "internal.h"
 #include "linux/calls.h"
 #include "operations.h"
@@ -48,6 +50,7 @@ enum call {
     CALL_LINKAT,
     CALL_RENAMEAT,
     CALL_UNLINKAT,
+    CALL_FSTATVFS,
     CALL_MKFIFOAT,
     CALL_LOCK,
     CALL_UNLOCK,
@@ -59,6 +62,8 @@ enum call {
     CALL_MEMBARRIER,
     CALL_INOTIFY_INIT,
     CALL_INOTIFY_ADD_WATCH,
+    CALL_INOTIFY_RM_WATCH,
+    CALL_THREAD_CREATE,
     CALL_READ,
     CALL_WRITE,
     CALL_PPOLL,
@@ -92,6 +97,7 @@ static const struct {
     [CALL_LINKAT] = {"linkat", {ENOENT, EACCES, ENOSPC, EIO}},
     [CALL_RENAMEAT] = {"renameat", {EACCES, ENOSPC, EIO}},
     [CALL_UNLINKAT] = {"unlinkat", {EACCES, EBUSY, EIO}},
+    [CALL_FSTATVFS] = {"fstatvfs", {EIO, ENOSYS}},
     [CALL_MKFIFOAT] = {"mkfifoat", {EACCES, ENOSPC, EIO}},
     [CALL_LOCK] = {"fcntl(lock)", {EINTR, ENOLCK, EAGAIN}},
     [CALL_UNLOCK] = {"fcntl(unlock)", {EINTR}},
@@ -103,6 +109,8 @@ static const struct {
     [CALL_MEMBARRIER] = {"membarrier", {EPERM, ENOSYS, EINVAL}},
     [CALL_INOTIFY_INIT] = {"inotify_init1", {EMFILE, ENFILE, ENOMEM}},
     [CALL_INOTIFY_ADD_WATCH] = {"inotify_add_watch", {ENOSPC, ENOMEM, EACCES}},
+    [CALL_INOTIFY_RM_WATCH] = {"inotify_rm_watch", {0}}, /* cannot fail with what we give it */
+    [CALL_THREAD_CREATE] = {"pthread_create", {EAGAIN, EPERM}},
     [CALL_READ] = {"read", {EAGAIN, EINTR}},
     [CALL_WRITE] = {"write", {EAGAIN, EINTR}},
     [CALL_PPOLL] = {"ppoll", {EINTR, ENOMEM}},
@@ -223,6 +231,11 @@ static int bad_unlinkat(int dir, const char *path, int flags)
     return strikes(CALL_UNLINKAT) ? -1 : real.unlinkat(dir, path, flags);
 }
 
+static int bad_fstatvfs(int fd, struct statvfs *status)
+{
+    return strikes(CALL_FSTATVFS) ? -1 : real.fstatvfs(fd, status);
+}
+
 static int bad_mkfifoat(int dir, const char *path, mode_t mode)
 {
     return strikes(CALL_MKFIFOAT) ? -1 : real.mkfifoat(dir, path, mode);
@@ -276,6 +289,18 @@ static int bad_inotify_init(int flags)
 static int bad_inotify_add_watch(int fd, const char *path, uint32_t mask)
 {
     return strikes(CALL_INOTIFY_ADD_WATCH) ? -1 : real.inotify_add_watch(fd, path, mask);
+}
+
+static int bad_inotify_rm_watch(int fd, int watch)
+{
+    return strikes(CALL_INOTIFY_RM_WATCH) ? -1 : real.inotify_rm_watch(fd, watch);
+}
+
+static int bad_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                             void *(*run)(void *), void              *context)
+{
+    return strikes(CALL_THREAD_CREATE) ? fault.code
+                                       : real.thread_create(thread, attributes, run, context);
 }
 
 static ssize_t bad_read(int fd, void *buffer, size_t size)
@@ -347,6 +372,7 @@ static void break_calls(void)
         .linkat = bad_linkat,
         .renameat = bad_renameat,
         .unlinkat = bad_unlinkat,
+        .fstatvfs = bad_fstatvfs,
         .mkfifoat = bad_mkfifoat,
         .fcntl_lock = bad_fcntl_lock,
         .mmap = bad_mmap,
@@ -356,6 +382,8 @@ static void break_calls(void)
         .membarrier = bad_membarrier,
         .inotify_init = bad_inotify_init,
         .inotify_add_watch = bad_inotify_add_watch,
+        .inotify_rm_watch = bad_inotify_rm_watch,
+        .thread_create = bad_thread_create,
         .read = bad_read,
         .write = bad_write,
         .ppoll = bad_ppoll,
@@ -461,6 +489,41 @@ static enum gyre_status share_and_adopt(struct scene *scene)
     return status;
 }
 
+static void hear(const struct gyre_finding *finding, void *context)
+{
+    (void)finding;
+    (void)context;
+}
+
+static enum gyre_status mend(struct scene *scene)
+{
+    return gyre_doctor(1, hear, NULL, &scene->error);
+}
+
+static enum gyre_status stand_by(struct scene *scene)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+
+    options.open_deadline_ns = gyre_now_ns() + 2 * MS;
+    return gyre_producer_open(scene->name, &options, &scene->opened_producer, &scene->error);
+}
+
+static enum gyre_status watch_consumers(struct scene *scene)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+
+    options.watch = GYRE_WATCH_THREAD;
+    return gyre_producer_open(scene->name, &options, &scene->opened_producer, &scene->error);
+}
+
+static enum gyre_status watch_producer(struct scene *scene)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+
+    options.watch = GYRE_WATCH_THREAD;
+    return gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
+}
+
 static const struct operation operations[] = {
     {"a new ring", false, false, create, GYRE_OK},
     {"a ring without producer", false, true, create, GYRE_OK},
@@ -484,6 +547,10 @@ static const struct operation operations[] = {
     {"wait as a tap", true, false, tap_in_vain, GYRE_TIMEOUT},
     {"inspect groups", true, false, inspect_groups, GYRE_OK},
     {"a sealed ring", false, false, share_and_adopt, GYRE_OK},
+    {"the doctor", true, true, mend, GYRE_OK},
+    {"a standby", true, false, stand_by, GYRE_TIMEOUT},
+    {"a producer that watches", false, true, watch_consumers, GYRE_OK},
+    {"a consumer that watches", true, false, watch_producer, GYRE_OK},
     {"a shared ring", false, false, share, GYRE_OK},
     {"a tap that names the owner", true, false, tap_by_owner, GYRE_OK},
 };

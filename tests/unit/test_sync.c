@@ -386,6 +386,29 @@ SCENARIO(sync, roles_of_different_rings_are_different)
     leave_place(&one);
 }
 
+SCENARIO(sync, a_wait_for_a_role_ends_when_it_is_free_or_the_time_is_up)
+{
+    struct place      one = make_place();
+    struct place      two = join_place(&one);
+    struct gyre_error error;
+    uint64_t          deadline = sync_clock_now_ns() + 20 * MS;
+    enum gyre_status  status;
+
+    CHECK_EQ(sync_lease_wait(two.site, SYNC_ROLE_PRODUCER, 0), GYRE_OK); /* never taken */
+    CHECK_EQ(sync_lease_take(one.site, SYNC_ROLE_PRODUCER, &error), GYRE_OK);
+    CHECK_EQ(sync_lease_wait(two.site, SYNC_ROLE_PRODUCER, 0), GYRE_TIMEOUT);
+    while ((status = sync_lease_wait(two.site, SYNC_ROLE_PRODUCER, deadline)) == GYRE_OK)
+        CHECK(sync_clock_now_ns() < deadline + 10000 * MS); /* "perhaps for no reason" */
+    CHECK_EQ(status, GYRE_TIMEOUT);
+    CHECK(sync_clock_now_ns() >= deadline);
+    CHECK_EQ(sync_lease_take(two.site, SYNC_ROLE_PRODUCER, &error), GYRE_BUSY);
+    sync_lease_drop(one.site, SYNC_ROLE_PRODUCER);
+    CHECK_EQ(sync_lease_wait(two.site, SYNC_ROLE_PRODUCER, UINT64_MAX), GYRE_OK);
+    CHECK_EQ(sync_lease_take(two.site, SYNC_ROLE_PRODUCER, &error), GYRE_OK);
+    leave_place(&two);
+    leave_place(&one);
+}
+
 /* --- bell ------------------------------------------------------------------------------------- */
 
 struct bells {

@@ -192,6 +192,49 @@ bool sync_barrier_remote(void)
     return true;
 }
 
+/* --- watch: the harness knows no threads but its roles ---------------------------------------- */
+
+enum gyre_status sync_watch_open(struct sync_site *site, void (*look)(void *context), void *context,
+                                 struct sync_watch **watch, struct gyre_error *error)
+{
+    (void)site, (void)look, (void)context, (void)error;
+    *watch = NULL;
+    return GYRE_OK;
+}
+
+void sync_watch_close(struct sync_watch *watch)
+{
+    (void)watch;
+}
+
+void sync_watch_abandon(struct sync_watch *watch)
+{
+    (void)watch;
+}
+
+/* --- litter: the harness has no files --------------------------------------------------------- */
+
+enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
+                                  void *context, struct gyre_error *error)
+{
+    (void)visit, (void)context, (void)error;
+    return GYRE_OK;
+}
+
+bool sync_litter_remove(const struct sync_finding *finding)
+{
+    (void)finding;
+    return false;
+}
+
+enum gyre_status sync_litter_space(uint64_t *size, uint64_t *free_size, struct gyre_error *error)
+{
+    (void)error;
+    *size = UINT64_MAX;
+    *free_size = UINT64_MAX;
+    return GYRE_OK;
+}
+
 /* --- clock, host ------------------------------------------------------------------------------ */
 
 uint64_t sync_clock_now_ns(void)

@@ -386,6 +386,15 @@ bool weave_lease_is_free(const struct sync_site *site, uint32_t role)
     return lock == NULL || lock->leases[role] == NULL;
 }
 
+enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t deadline_ns)
+{
+    struct weave_sleep sleep = {NULL, 0, site, role, deadline_ns, true};
+
+    weave_system_call("lease wait");
+    return weave_lease_is_free(site, role) || weave_sleep(&sleep) == SYNC_PEER_GONE ? GYRE_OK
+                                                                                    : GYRE_TIMEOUT;
+}
+
 bool sync_lease_is_free(struct sync_site *site, uint32_t role)
 {
     weave_system_call("lease look");

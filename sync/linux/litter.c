@@ -1,0 +1,203 @@
+/*
+ * litter.c - what dead processes have left in the directory of rings.
+ *
+ * A file's name says what it is of; whether anybody has use for it, the locks.  To look takes none;
+ * to remove takes those that keep everybody off, and looks again.
+ */
+#include "site.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Cuts the suffix off.  False: the name does not end so. */
+static bool cut(char *name, const char *suffix)
+{
+    size_t length = strlen(name), cut_length = strlen(suffix);
+
+    if (length <= cut_length || strcmp(name + length - cut_length, suffix) != 0)
+        return false;
+    name[length - cut_length] = '\0';
+    return true;
+}
+
+/* NAME.bell.N */
+static bool cut_bell(char *name, uint32_t *which)
+{
+    char *dot = strrchr(name, '.');
+    char *end;
+
+    if (dot == NULL || dot[1] < '0' || dot[1] > '9')
+        return false;
+    *which = (uint32_t)strtoul(dot + 1, &end, 10);
+    if (*end != '\0' || *which == 0 || *which >= SITE_BELL_COUNT)
+        return false;
+    *dot = '\0';
+    return cut(name, ".bell");
+}
+
+static bool is_there(int dir_fd, const char *ring, const char *suffix)
+{
+    char        file[SITE_FILE_SIZE];
+    struct stat status;
+
+    (void)snprintf(file, sizeof(file), "%.200s%s", ring, suffix);
+    return sync_calls.fstatat(dir_fd, file, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* True in doubt. */
+static bool is_locked(int lock_fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    return sync_calls.fcntl_lock(lock_fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
+/* True if somebody has the ring open, makes it or removes it, or in doubt. */
+static bool is_used(int dir_fd, const char *ring, off_t byte)
+{
+    char file[SITE_FILE_SIZE];
+    int  fd;
+    bool result;
+
+    (void)snprintf(file, sizeof(file), "%.200s.lock", ring);
+    fd = sync_calls.openat(dir_fd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+    if (fd < 0)
+        return errno != ENOENT;
+    result = byte >= SITE_BYTE_SEATS
+                 ? is_locked(fd, byte)
+                 : is_locked(fd, SITE_BYTE_ATTACH) || is_locked(fd, SITE_BYTE_ADMIN);
+    (void)sync_calls.close(fd);
+    return result;
+}
+
+/* What a file of that name is.  False: nothing to find fault with. */
+static bool judge(int dir_fd, const struct site_access *access, char *ring,
+                  struct sync_finding *finding)
+{
+    struct stat status;
+    bool        is_fifo, is_data, is_bell;
+    uint32_t    which = 0;
+
+    if (sync_calls.fstatat(dir_fd, finding->file, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return false; /* gone meanwhile */
+    is_fifo = S_ISFIFO(status.st_mode);
+    is_data = ring[0] != '.' && cut(ring, ".data");
+    is_bell = !is_data && cut_bell(ring, &which);
+    finding->kind = SYNC_LITTER_FOREIGN;
+    if (ring[0] == '.')
+        memmove(ring, ring + 1, strlen(ring)); /* a file that is being built */
+    if ((!is_data && !is_bell && !cut(ring, ".ctrl") && !cut(ring, ".lock") &&
+         !cut(ring, ".data")) ||
+        is_bell != is_fifo || (!is_fifo && !site_trusts(access, SITE_LOCK, &status))) {
+        ring[0] = '\0';
+        return true;
+    }
+    finding->idx = which - 1;
+    if (is_data)
+        finding->kind = SYNC_LITTER_RING;
+    else if (is_bell && is_there(dir_fd, ring, ".data"))
+        finding->kind = SYNC_LITTER_BELL;
+    else
+        finding->kind = SYNC_LITTER_FILE;
+    if (finding->kind == SYNC_LITTER_FILE && finding->file[0] != '.' &&
+        is_there(dir_fd, ring, ".data"))
+        return false;
+    return !is_used(dir_fd, ring,
+                    finding->kind == SYNC_LITTER_BELL ? SITE_BYTE_SEATS + (off_t)finding->idx
+                                                      : SITE_BYTE_ATTACH);
+}
+
+enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
+                                  void *context, struct gyre_error *error)
+{
+    struct sync_place  ours = {.name = NULL};
+    struct site_access access;
+    int                dir_fd;
+    enum gyre_status   status = site_read_place(&ours, &access, error);
+    DIR               *dir;
+    struct dirent     *entry;
+
+    if (status == GYRE_OK)
+        status = site_open_dir(&access, SITE_DIR_LIST, &dir_fd, error);
+    if (status == GYRE_NOT_FOUND)
+        return GYRE_OK; /* no directory, no litter */
+    if (status != GYRE_OK)
+        return status;
+    dir = fdopendir(dir_fd);
+    if (dir == NULL) {
+        int code = errno;
+        (void)sync_calls.close(dir_fd);
+        return site_fail(error, code, "fdopendir");
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        char                ring[SITE_FILE_SIZE];
+        struct sync_finding finding = {SYNC_LITTER_FOREIGN, ring, entry->d_name, 0};
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        (void)snprintf(ring, sizeof(ring), "%s", entry->d_name);
+        if (judge(dir_fd, &access, ring, &finding))
+            visit(&finding, context);
+    }
+    (void)closedir(dir);
+    return GYRE_OK;
+}
+
+/* Whoever has the lease of the seat is the only one who makes or removes its FIFO. */
+static void remove_bell(struct sync_site *site, const struct sync_finding *finding)
+{
+    struct gyre_error ignored = {GYRE_OK, 0, NULL, NULL};
+
+    if (sync_site_lock(site, &ignored) != GYRE_OK)
+        return;
+    if (sync_lease_take(site, SYNC_ROLE_SEAT(finding->idx), &ignored) == GYRE_OK) {
+        (void)sync_calls.unlinkat(site->dir_fd, finding->file, 0);
+        sync_lease_drop(site, SYNC_ROLE_SEAT(finding->idx));
+    }
+    sync_site_unlock(site);
+}
+
+bool sync_litter_remove(const struct sync_finding *finding)
+{
+    struct gyre_error   ignored = {GYRE_OK, 0, NULL, NULL};
+    enum sync_site_mode mode =
+        finding->kind == SYNC_LITTER_BELL ? SYNC_SITE_JOIN : SYNC_SITE_CREATE;
+    struct sync_site *site;
+    struct stat       status;
+    bool              is_gone;
+
+    if (sync_site_open(finding->ring, mode, &site, &ignored) != GYRE_OK)
+        return false;
+    if (finding->kind == SYNC_LITTER_BELL)
+        remove_bell(site, finding);
+    else
+        sync_site_discard(site);
+    is_gone = sync_calls.fstatat(site->dir_fd, finding->file, &status, AT_SYMLINK_NOFOLLOW) != 0;
+    sync_site_close(site);
+    return is_gone;
+}
+
+enum gyre_status sync_litter_space(uint64_t *size, uint64_t *free_size, struct gyre_error *error)
+{
+    struct sync_place  ours = {.name = NULL};
+    struct site_access access;
+    struct statvfs     status;
+    int                dir_fd;
+    enum gyre_status   result = site_read_place(&ours, &access, error);
+
+    if (result == GYRE_OK)
+        result = site_open_dir(&access, SITE_DIR_MAKE, &dir_fd, error);
+    if (result != GYRE_OK)
+        return result;
+    if (sync_calls.fstatvfs(dir_fd, &status) != 0)
+        result = site_fail(error, errno, "fstatvfs");
+    (void)sync_calls.close(dir_fd);
+    if (result != GYRE_OK)
+        return result;
+    *size = (uint64_t)status.f_blocks * status.f_frsize;
+    *free_size = (uint64_t)status.f_bavail * status.f_frsize;
+    return GYRE_OK;
+}
