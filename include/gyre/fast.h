@@ -54,9 +54,11 @@
  * process execute a full fence.  wait.c has the schemes for systems that lack it.
  *
  * Aliasing: the header a consumer polls lies where payload may have lain one lap before, so whoever
- * supplies payload could forge the next header.  Therefore a frame's header is stored only when the
- * header behind it is zero: a reachable header is either zero or genuine.  The zeros are written
- * ahead, behind the store that publishes, so that the fetch of their lines delays no message.
+ * supplies payload could forge the next header.  Therefore publish stores the first header of what
+ * was claimed only when the header behind the last is zero: a reachable header is either zero or
+ * genuine.  Small frames find that zero written ahead, behind the store that published before, so
+ * that the fetch of its line delays no message; whoever claims more than GYRE_ZERO_AHEAD has fetched
+ * so many lines that one more does not matter.
  */
 #ifndef GYRE_FAST_H
 #define GYRE_FAST_H
@@ -184,23 +186,29 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 GYRE_FAST void gyre_publish(struct gyre_producer *producer)
 {
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
+    unsigned char             *ring = p->ring;
+    uint64_t                   mask = p->mask;
+    uint64_t                   step = p->align_mask + 1;
     uint64_t                   pos = p->published_pos;
     uint64_t                   end = p->claim_pos;
+    uint64_t                   zero = p->zero_pos;
 
     if (pos == end)
         return;
-    gyre_store_release_64(gyre__header_at(p->ring, pos & p->mask), p->first_header); /* E1 E3 */
-    if (gyre_load_relaxed_64(p->sleepers) != 0)                                      /* E3 */
+    if (!gyre__pos_after(zero, end)) { /* more was claimed than is zero ahead */
+        gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0); /* E1 */
+        zero = end + step;
+    }
+    gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
+    if (gyre_load_relaxed_64(p->sleepers) != 0)                                /* E3 */
         gyre__wake_sleepers(producer);
     p->published_pos = end;
     end += GYRE_ZERO_AHEAD;
     if (gyre__pos_after(end, p->limit_pos))
         end = p->limit_pos;
-    for (pos = p->zero_pos; gyre__pos_after(end, pos); pos += p->align_mask + 1)
-        gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), 0); /* for a later E1 */
-    p->zero_pos = pos;
-    pos -= p->align_mask + 1;
-    p->open_pos = gyre__pos_after(pos, p->lap_end_pos) ? p->lap_end_pos : pos;
+    for (; gyre__pos_after(end, zero); zero += step)
+        gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0); /* for a later E1 */
+    p->zero_pos = zero;
 }
 
 /*

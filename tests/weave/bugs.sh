@@ -77,12 +77,12 @@ fast=include/gyre/fast.h
 bug "E1 the first header of a batch is stored by claim" publish_peek $fast \
     'p->first_header = header; else gyre_store_relaxed_64(frame, header);' \
     'p->first_header = header; gyre_store_relaxed_64(frame, header);'
-bug "E1 the next header is not zeroed, slow path" reuse src/producer.c \
-    'gyre_store_relaxed_64(gyre__header_at(fast->ring, end & fast->mask), 0);' ''
-bug "E1 the next header is not zeroed, fast path" reuse $fast \
-    'gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), 0);' '(void)0;'
+bug "E1 the next header is not zeroed, behind a large claim" reuse $fast \
+    'gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0);' ';'
+bug "E1 the next header is not zeroed, ahead" reuse $fast \
+    'gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0);' '(void)0;'
 bug "E1 the zeros are written behind the claim" reuse $fast \
-    'for (pos = p->zero_pos;' 'p->zero_pos += p->align_mask + 1; for (pos = p->zero_pos;'
+    'for (; gyre__pos_after(end, zero);' 'zero += step; for (; gyre__pos_after(end, zero);'
 
 bug "E2 the limit is one frame too far" reuse src/producer.c \
     'uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity;' \
