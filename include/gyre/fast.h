@@ -57,7 +57,7 @@
  * supplies payload could forge the next header.  Therefore publish stores the first header of what
  * was claimed only when the header behind the last is zero: a reachable header is either zero or
  * genuine.  Small frames find that zero written ahead, behind the store that published before, so
- * that the fetch of its line delays no message; whoever claims more than GYRE_ZERO_AHEAD has fetched
+ * that the fetch of its line delays no message; whoever claims more than GYRE_ZERO_AHEAD fetches
  * so many lines that one more does not matter.
  */
 #ifndef GYRE_FAST_H
@@ -131,7 +131,10 @@ struct gyre_fast_consumer {
     uint64_t             held_seq;
     uint64_t            *released_pos; /* of the seat; a tap's own word */
     const uint64_t      *room_pos;
-    const uint64_t      *horizon_pos; /* reliable: granted_pos, which no joiner takes back */
+    const uint64_t      *horizon_pos;     /* reliable: granted_pos, which no joiner takes back */
+    uint64_t             last_size;       /* of the last message's payload, */
+    uint64_t             last_frame_size; /* of its frame, */
+    uint64_t             last_offset; /* and the last offset at which another one like it fits */
 };
 
 /* The slow side of the four, in producer.c, consumer.c and wait.c. */
@@ -223,15 +226,21 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
     uint64_t                   offset = c->peek_pos & c->mask;
     const unsigned char       *frame = c->ring + offset;
     uint64_t header = gyre_load_acquire_64((const uint64_t *)(const void *)frame); /* E1 */
-    uint64_t payload = header & GYRE_FRAME_SIZE_MASK;
-    uint64_t expected = c->peek_seq << 32 | GYRE_FRAME_PUBLISHED;
+    uint64_t payload = header ^ (c->peek_seq << 32 | GYRE_FRAME_PUBLISHED);
 
-    if (header == 0)
-        return NULL;
-    /* Another number, padding, or a size that leads out of the ring. */
-    if ((header ^ payload) != expected || payload + GYRE_FRAME_HEADER_SIZE > c->mask + 1 - offset)
-        return gyre__peek_slow(consumer, size);
-    c->peek_pos += (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
+    /* Where the next frame begins is known without the header if this one is like the last. */
+    if (payload != c->last_size || offset > c->last_offset) {
+        if (header == 0)
+            return NULL;
+        /* Another number, padding, or a size that leads out of the ring. */
+        if (payload > GYRE_FRAME_SIZE_MASK ||
+            payload + GYRE_FRAME_HEADER_SIZE > c->mask + 1 - offset)
+            return gyre__peek_slow(consumer, size);
+        c->last_size = payload;
+        c->last_frame_size = (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
+        c->last_offset = c->mask + 1 - GYRE_FRAME_HEADER_SIZE - payload;
+    }
+    c->peek_pos += c->last_frame_size;
     c->peek_seq++;
     *size = (uint32_t)payload;
     return frame + GYRE_FRAME_HEADER_SIZE;

@@ -224,8 +224,8 @@ bug "E17 no fence before the last one looks" group_end src/member.c 'gyre_fence_
 # What x86 forgives and other machines do not.
 arguments=(--weak)
 bug "E1 the header is stored without release" publish_peek $fast \
-    'gyre_store_release_64(gyre__header_at(p->ring, pos & p->mask), p->first_header);' \
-    'gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), p->first_header);'
+    'gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header);' \
+    'gyre_store_relaxed_64(gyre__header_at(ring, pos & mask), p->first_header);'
 bug "E8 a landmark's pos is stored without release" join_newest src/history.c \
     'gyre_store_release_64(&slot->pos, mark->pos);' 'gyre_store_relaxed_64(&slot->pos, mark->pos);'
 
