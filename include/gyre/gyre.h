@@ -218,6 +218,18 @@ extern "C" {
 #endif
 
 /*
+ * Runs: as gyre_claim and gyre_peek for up to `*count` messages at once, all of one size and side
+ * by side: number i lies `i * *stride` bytes behind the one returned.  `*count` receives how many
+ * they are, at least 1; a run also ends at the end of the ring, where the room or the messages end,
+ * and before a message of another size.  NULL likewise, or if `*count` is 0.  For small messages
+ * far less work than as many single calls.
+ */
+GYRE_API void       *gyre_claim_run(struct gyre_producer *producer, uint32_t size, uint32_t *count,
+                                    uint32_t *stride);
+GYRE_API const void *gyre_peek_run(struct gyre_consumer *consumer, uint32_t *size, uint32_t *count,
+                                   uint32_t *stride);
+
+/*
  * Sends one message: waits for room until the deadline, copies, publishes all that is claimed.
  * TIMEOUT: nothing was claimed or sent.  TOO_LARGE likewise.  INTERRUPTED, FORKED.
  */
