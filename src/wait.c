@@ -26,6 +26,7 @@
 #define RING_GRACE_NS (10 * NS_PER_MS) /* what a ring may take that is under way */
 #define BURST_SIZE_PER_PAUSE 64u
 #define BURST_SIZE_MAX (512u * BURST_SIZE_PER_PAUSE)
+#define BURST_SIZE_MAX_SPIN (BURST_SIZE_MAX / 4)
 #define TAP_SLICE_MIN_NS UINT64_C(50000)
 #define TAP_LOOK_SLICES 16u /* about every 100 ms it looks whether the producer lives */
 #define TAP_SLICES 8u       /* 50 us doubled seven times: 6.4 ms */
@@ -312,14 +313,15 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 /*
  * A reader that keeps up takes each line from the producer in mid-write, and both crawl.  So one
  * that drained the ring after a burst stays away for somewhat longer than it read, one pause a
- * line, so that bursts grow; a few microseconds at most, and never while much of the ring could
- * fill.
- * After a single message it looks again at once.  Measured, 56 bytes, 4 MiB: 27 to 110 M/s.
+ * line, so that bursts grow; a few microseconds at most (who only spins: a quarter), and never
+ * while much of the ring could fill.  After a single message it looks again at once.  What it is
+ * worth is in docs/performance.md.
  */
 static void stay_behind(struct gyre_consumer *consumer)
 {
     uint64_t burst_size = consumer->fast.peek_pos - consumer->burst_pos;
-    uint64_t limit_size = gyre__sooner(consumer->ring.geometry.capacity / 8, BURST_SIZE_MAX);
+    uint64_t most = consumer->wait == GYRE_WAIT_SPIN ? BURST_SIZE_MAX_SPIN : BURST_SIZE_MAX;
+    uint64_t limit_size = gyre__sooner(consumer->ring.geometry.capacity / 8, most);
     uint64_t pauses = gyre__sooner(burst_size, limit_size) / BURST_SIZE_PER_PAUSE;
 
     if (consumer->member.group != NULL)
@@ -362,7 +364,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
     consumer->member.is_at_gate = true;
     if (consumer->wait == GYRE_WAIT_SPIN)
         spin_ns = GYRE_PEER_CHECK_NS;
-    if (consumer->wait == GYRE_WAIT_SPIN_THEN_SLEEP && status == GYRE_TIMEOUT && deadline_ns != 0)
+    if (consumer->wait != GYRE_WAIT_SLEEP && status == GYRE_TIMEOUT && deadline_ns != 0)
         stay_behind(consumer);
     while (status == GYRE_TIMEOUT) {
         uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */
