@@ -9,30 +9,41 @@
 
 #include <gyre/atomic.h>
 
+#define NEXT_NUMBER (UINT64_C(1) << 32) /* what it adds to a header */
+
+/* How many more frames, at most `wanted`, begin at `pos` and end at or before `end_pos`. */
+static uint32_t fitting(uint64_t pos, uint64_t end_pos, uint64_t frame_size, uint32_t wanted)
+{
+    uint64_t room = gyre__pos_after(end_pos, pos) ? (end_pos - pos) / frame_size : 0;
+
+    return room < wanted ? (uint32_t)room : wanted;
+}
+
+static uint64_t frame_size_of(uint32_t size, uint64_t align_mask)
+{
+    return ((uint64_t)size + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
+}
+
 void *gyre_claim_run(struct gyre_producer *producer, uint32_t size, uint32_t *count,
                      uint32_t *stride)
 {
     struct gyre_fast_producer *fast = &producer->fast;
-    unsigned char             *ring = fast->ring;
     void                      *first = *count == 0 ? NULL : gyre_claim(producer, size);
-    uint64_t                   frame =
-        ((uint64_t)size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
-    uint64_t pos = fast->claim_pos;
-    uint64_t mask = fast->mask;
-    uint64_t end_pos = (pos & mask) == 0 ? pos : fast->open_pos; /* in this lap */
-    uint64_t header = fast->seq << 32 | GYRE_FRAME_PUBLISHED | size;
-    uint32_t done = 1;
+    uint64_t                   frame = frame_size_of(size, fast->align_mask);
+    uint64_t                   pos = fast->claim_pos;
+    uint64_t                   header = fast->seq << 32 | GYRE_FRAME_PUBLISHED | size;
+    unsigned char             *at = fast->ring + (pos & fast->mask);
+    uint32_t                   more;
 
     if (first == NULL)
         return NULL;
-    for (; done < *count && !gyre__pos_after(pos + frame, end_pos); done++) {
-        gyre_store_relaxed_64(gyre__header_at(ring, pos & mask), header); /* as in gyre_claim: E1 */
-        header += UINT64_C(1) << 32;
-        pos += frame;
-    }
-    fast->claim_pos = pos;
-    fast->seq += done - 1;
-    *count = done;
+    /* Where a lap begins, what follows does not lie behind the first. */
+    more = (pos & fast->mask) == 0 ? 0 : fitting(pos, fast->open_pos, frame, *count - 1);
+    for (uint32_t i = more; i > 0; i--, at += frame, header += NEXT_NUMBER)
+        gyre_store_relaxed_64(gyre__header_at(at, 0), header); /* as in gyre_claim: E1 */
+    fast->claim_pos = pos + more * frame;
+    fast->seq += more;
+    *count = more + 1;
     *stride = (uint32_t)frame;
     return first;
 }
@@ -42,29 +53,25 @@ const void *gyre_peek_run(struct gyre_consumer *consumer, uint32_t *size, uint32
 {
     struct gyre_fast_consumer *fast = &consumer->fast;
     const void                *first = *count == 0 ? NULL : gyre_peek(consumer, size);
-    const unsigned char       *ring = fast->ring;
-    uint64_t                   mask = fast->mask;
     uint64_t                   pos = fast->peek_pos;
-    uint64_t                   frame, expected, end_pos;
-    uint32_t                   done = 1;
+    const unsigned char       *at = fast->ring + (pos & fast->mask);
+    uint64_t                   frame, header;
+    uint32_t                   most, more = 0;
 
     if (first == NULL)
         return NULL;
-    frame = ((uint64_t)*size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
-    expected = fast->peek_seq << 32 | GYRE_FRAME_PUBLISHED | *size;
-    /* In this lap.  A member's mask is zero: what it polls is no message. */
-    end_pos = (pos & mask) == 0 ? pos : (pos | mask) + 1;
-    while (done < *count && !gyre__pos_after(pos + frame, end_pos)) {
-        const void *header = ring + (pos & mask);
-        if (gyre_load_acquire_64((const uint64_t *)header) != expected) /* E1 */
-            break;
-        expected += UINT64_C(1) << 32;
-        pos += frame;
-        done++;
+    frame = frame_size_of(*size, fast->align_mask);
+    header = fast->peek_seq << 32 | GYRE_FRAME_PUBLISHED | *size;
+    /* As above; and a member's mask is zero, because what it polls is no message. */
+    most = (pos & fast->mask) == 0 ? 0 : fitting(pos, (pos | fast->mask) + 1, frame, *count - 1);
+    while (more < most && gyre_load_acquire_64((const void *)at) == header) { /* E1 */
+        more++;
+        at += frame;
+        header += NEXT_NUMBER;
     }
-    fast->peek_pos = pos;
-    fast->peek_seq += done - 1;
-    *count = done;
+    fast->peek_pos = pos + more * frame;
+    fast->peek_seq += more;
+    *count = more + 1;
     *stride = (uint32_t)frame;
     return first;
 }
