@@ -238,6 +238,7 @@ static int loop_wake_send(void *out_end, const struct carrier_pass *pass)
         do
             now_ns = host_now_ns();
         while (now_ns < due_ns);
+        due_ns = now_ns; /* a sender that was stopped sends no burst: nobody sleeps in one */
         *(message_word *)to = now_ns;
         if (port_publish(out, pass->size) != 0)
             return -1;

@@ -92,6 +92,7 @@ static int bell_wake_send(void *out, const struct carrier_pass *pass)
         do
             now_ns = host_now_ns();
         while (now_ns < due_ns || atomic_load(&port->note->heard_count) < pass->first + i);
+        due_ns = now_ns;
         atomic_store_explicit(&port->note->sent_ns, now_ns, memory_order_relaxed);
         host_bell_ring(port->bell[0]);
     }

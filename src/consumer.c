@@ -48,7 +48,7 @@ static enum gyre_status open_once(const struct sync_place            *place,
     made->kind = options->kind;
     made->on_gap = options->on_gap;
     made->wait = options->wait;
-    made->spin_ns = options->spin_ns;
+    made->spin = gyre__spin_from(options->spin_ns);
     if (options->kind == GYRE_TAP)
         status = gyre__ring_look(&made->ring, place, false, error);
     else

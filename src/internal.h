@@ -48,6 +48,12 @@ struct gyre_ring {
     bool     is_forked;
 };
 
+/* How long to spin before a sleep: as the user said, or what the last waits taught. */
+struct gyre_spin {
+    uint32_t ns;
+    bool     is_fixed;
+};
+
 /* A consumer's bell as its producer rings it. */
 struct gyre_seat_bell {
     struct sync_bell bell;
@@ -66,11 +72,13 @@ struct gyre_producer {
     struct gyre_ring          ring;
     uint64_t                  mark_pos; /* the newest landmark */
     uint64_t                  dead_check_ns;
+    uint64_t                  sleep_count;
+    uint64_t                  missed_count; /* slices that ended though the room was there */
     uint32_t                  mark_idx;
     uint32_t                  slowest_idx;   /* the seat that held us back last; or GYRE_NO_INDEX */
     uint32_t                  slowest_group; /* or the group whose unclaimed messages did */
     uint32_t                  wait;
-    uint32_t                  spin_ns;
+    struct gyre_spin          spin;
     struct gyre_seat_bell    *bells;                   /* one a seat, opened when first rung */
     struct gyre_seat_seen    *seen;                    /* one a seat */
     struct sync_gate          gates[GYRE_GROUP_COUNT]; /* likewise */
@@ -116,7 +124,7 @@ struct gyre_consumer {
     uint32_t                  kind;
     uint32_t                  on_gap;
     uint32_t                  wait;
-    uint32_t                  spin_ns;
+    struct gyre_spin          spin;
     uint32_t                  seat_idx;
     uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
     bool               is_slicing;   /* the bit of the last slice stands: the next one goes on */
@@ -347,6 +355,12 @@ void gyre__free_orphan(struct gyre_ring *ring, uint32_t seat_idx);
 
 /* Some times a second looks at some of the other members in turn. */
 void gyre__look_at_mates(struct gyre_consumer *consumer);
+
+/* spin.c: zero is the default, which adapts. */
+struct gyre_spin gyre__spin_from(uint32_t spin_ns);
+
+/* After a wait: it came to something or not, and slept, as a whole since then, or not (0). */
+void gyre__spin_learn(struct gyre_spin *spin, bool is_met, uint64_t slept_since_ns);
 
 /* wake.c */
 void gyre__wake_all(struct gyre_producer *producer);

@@ -14,7 +14,6 @@
 #define DEFAULT_CAPACITY (UINT64_C(4) << 20)
 #define DEFAULT_FRAME_ALIGN 64u
 #define DEFAULT_SEAT_COUNT 63u
-#define DEFAULT_SPIN_NS 20000u
 #define FEATURES_KNOWN UINT64_C(0)
 
 enum gyre_status gyre__blame(struct gyre_error *error, enum gyre_status status, const char *field)
@@ -147,8 +146,6 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "mode");
     if (checked->scope > GYRE_SCOPE_GLOBAL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
-    if (checked->spin_ns == 0)
-        checked->spin_ns = DEFAULT_SPIN_NS;
     return GYRE_OK;
 }
 
@@ -169,8 +166,6 @@ enum gyre_status gyre__check_consumer_options(const struct gyre_consumer_options
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
     if (checked->scope > GYRE_SCOPE_GLOBAL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "scope");
-    if (checked->spin_ns == 0)
-        checked->spin_ns = DEFAULT_SPIN_NS;
     return check_group(checked, error);
 }
 

@@ -163,6 +163,7 @@ static enum gyre_status wait_crowd(struct crowd *crowd, uint64_t deadline_ns, ui
 {
     struct gyre_consumer *leader = crowd->consumers[0];
     enum gyre_status      status = poll_all(crowd, which);
+    uint64_t              began = 0;
 
     for (uint32_t i = 0; i < crowd->count; i++)
         crowd->consumers[i]->slice_idx = 0;
@@ -170,8 +171,9 @@ static enum gyre_status wait_crowd(struct crowd *crowd, uint64_t deadline_ns, ui
         uint64_t now = sync_clock_now_ns();
         if (now >= deadline_ns)
             break;
+        began = began != 0 ? began : now;
         if (leader->wait != GYRE_WAIT_SLEEP)
-            spin_all(crowd, gyre__sooner(deadline_ns, now + leader->spin_ns));
+            spin_all(crowd, gyre__sooner(deadline_ns, now + leader->spin.ns));
         if (leader->wait != GYRE_WAIT_SPIN && !must_look(crowd))
             sleep_all(crowd, gyre__sooner(deadline_ns, leader->look_ns));
         status = poll_all(crowd, which);
@@ -180,6 +182,8 @@ static enum gyre_status wait_crowd(struct crowd *crowd, uint64_t deadline_ns, ui
     }
     for (uint32_t i = 0; i < crowd->count; i++)
         gyre__end_slices(crowd->consumers[i]);
+    if (began != 0)
+        gyre__spin_learn(&leader->spin, status != GYRE_TIMEOUT, began);
     return status;
 }
 

@@ -312,7 +312,7 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
     if (made == NULL)
         return sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
     made->wait = checked.wait;
-    made->spin_ns = checked.spin_ns;
+    made->spin = gyre__spin_from(checked.spin_ns);
     status = gyre__ring_obtain(&made->ring, name, &checked, error);
     if (status == GYRE_OK) {
         made->bells = calloc(made->ring.geometry.seat_count, sizeof(*made->bells));

@@ -49,6 +49,28 @@ static uint64_t announce_block(struct gyre_producer *producer, uint64_t room_pos
                                                                   : GYRE_SHORT_SLICE_NS;
 }
 
+/*
+ * True if all that the producer waited for was freed and nobody rings: a lost wake-up.  A release
+ * that comes in the very moment in which the slice ends is none.
+ */
+static bool is_missed(struct gyre_producer *producer, uint64_t room_pos)
+{
+    struct gyre_ring *ring = &producer->ring;
+
+    if (producer->slowest_group != GYRE_NO_INDEX)
+        return false; /* its members work on what they claimed: nobody says how long */
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        const struct gyre_shared_seat *seat = &ring->seats[i];
+        uint64_t                       control = gyre_load_acquire_64(&seat->control); /* E10 */
+        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+            gyre__seat_kind(control) == GYRE_RELIABLE &&
+            gyre__pos_after(room_pos, gyre_load_acquire_64(&seat->released_pos))) /* E6 */
+            return false;
+    }
+    gyre__let_settle();
+    return gyre_load_relaxed_32(&ring->room->bell) == 0; /* E6 */
+}
+
 /* What a wait of the producer is for: `is_met` looks, without a system call. */
 struct producer_wait {
     bool (*is_met)(struct gyre_producer *producer, uint32_t wanted, uint64_t *need_pos);
@@ -116,16 +138,20 @@ static bool block_once(struct gyre_producer *producer, const struct producer_wai
 {
     struct gyre_ring *ring = &producer->ring;
     enum sync_wake    woken = SYNC_RUNG;
-    uint64_t          need_pos, slice;
+    uint64_t          need_pos, room_pos, slice;
     bool              is_met = wait->is_met(producer, wait->wanted, &need_pos);
 
     if (is_met)
         return true;
-    slice = announce_block(producer, room_target(producer, need_pos), slices);
+    room_pos = room_target(producer, need_pos);
+    slice = announce_block(producer, room_pos, slices);
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
     if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
+        producer->sleep_count++;
         woken = sync_bell_wait(&ring->room_bell, ring->site, slowest_role(producer), until);
+        if (woken == SYNC_TIMED_OUT && wait->is_met(producer, wait->wanted, &need_pos))
+            producer->missed_count += is_missed(producer, room_pos);
         if (woken != SYNC_RUNG)
             (void)gyre__recover_slowest(producer);
     }
@@ -140,7 +166,7 @@ static enum gyre_status wait_met(struct gyre_producer *producer, const struct pr
 {
     struct slices    slices = {0, false};
     enum gyre_status status = GYRE_OK;
-    uint64_t         need_pos;
+    uint64_t         need_pos, began = 0;
     bool             is_met = wait->is_met(producer, wait->wanted, &need_pos);
 
     while (!is_met) {
@@ -151,13 +177,16 @@ static enum gyre_status wait_met(struct gyre_producer *producer, const struct pr
             status = GYRE_TIMEOUT;
         if (status != GYRE_OK)
             break;
+        began = began != 0 ? began : now;
         is_met = producer->wait != GYRE_WAIT_SLEEP &&
-                 spin_met(producer, wait, gyre__sooner(deadline_ns, now + producer->spin_ns));
+                 spin_met(producer, wait, gyre__sooner(deadline_ns, now + producer->spin.ns));
         if (!is_met && producer->wait != GYRE_WAIT_SPIN)
             is_met = block_once(producer, wait, &slices, deadline_ns);
     }
     if (slices.is_said)
         gyre_store_relaxed_64(&producer->ring.front->room_pos, 0);
+    if (began != 0)
+        gyre__spin_learn(&producer->spin, is_met, began);
     return status;
 }
 

@@ -27,6 +27,7 @@
 #define BURST_SIZE_PER_PAUSE 64u
 #define BURST_SIZE_MAX (512u * BURST_SIZE_PER_PAUSE)
 #define BURST_SIZE_MAX_SPIN (BURST_SIZE_MAX / 4)
+#define LOOKS_PER_CLOCK 8u
 #define TAP_SLICE_MIN_NS UINT64_C(50000)
 #define TAP_LOOK_SLICES 16u /* about every 100 ms it looks whether the producer lives */
 #define TAP_SLICES 8u       /* 50 us doubled seven times: 6.4 ms */
@@ -292,7 +293,7 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
     uint32_t pauses = 1;
 
     do {
-        for (uint32_t look = 0; look < 32; look++) {
+        for (uint32_t look = 0; look < LOOKS_PER_CLOCK; look++) {
             if (gyre__is_ready(consumer)) {
                 enum gyre_status status = gyre__consumer_poll(consumer);
                 if (status != GYRE_TIMEOUT) /* another member was quicker */
@@ -326,7 +327,6 @@ static void stay_behind(struct gyre_consumer *consumer)
 
     if (consumer->member.group != NULL)
         return; /* what it reads is not in one piece */
-
     consumer->burst_pos = consumer->fast.peek_pos;
     for (uint64_t i = 0; i < pauses; i++)
         gyre_pause();
@@ -357,8 +357,9 @@ enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch
 enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
 {
     enum gyre_status status = gyre__consumer_poll(consumer);
-    uint64_t         spin_ns = consumer->spin_ns;
-    uint64_t         now;
+    uint64_t         spin_ns = consumer->spin.ns;
+    uint64_t         now, began = 0;
+    bool             has_slept = false;
 
     consumer->slice_idx = 0;
     consumer->member.is_at_gate = true;
@@ -371,11 +372,13 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
         now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
         if (now >= deadline_ns)
             break;
+        began = began != 0 ? began : now;
         if (consumer->wait != GYRE_WAIT_SLEEP) {
             status = spin_for(consumer, gyre__sooner(deadline_ns, now + spin_ns));
             if (status != GYRE_TIMEOUT)
                 break;
         }
+        has_slept = true;
         /* A death found with messages still unread is told behind them, without another sleep. */
         if ((consumer->dead_epoch == epoch && gyre__is_orphaned(consumer, epoch)) ||
             pause_or_sleep(consumer, deadline_ns))
@@ -384,6 +387,8 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
             status = gyre__consumer_poll(consumer);
     }
     gyre__end_slices(consumer);
+    if (began != 0)
+        gyre__spin_learn(&consumer->spin, status != GYRE_TIMEOUT, has_slept ? began : 0);
     return status;
 }
 

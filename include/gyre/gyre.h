@@ -45,9 +45,14 @@ GYRE_API const char *gyre_version(void);
 /* Monotonic time in nanoseconds, the same clock for every process of the machine. */
 GYRE_API uint64_t gyre_now_ns(void);
 
-/* How a handle waits once there is nothing to do. */
+/*
+ * How a handle waits once there is nothing to do.  With `spin_ns` zero, the default, the spin
+ * before a sleep follows the waits of this handle: it halves after each that took over 320 us or
+ * came to nothing, down to 1 us, and doubles after each other one, up to 20 us.  Another value is
+ * kept.
+ */
 enum gyre_wait_strategy {
-    GYRE_WAIT_SPIN_THEN_SLEEP = 0, /* spin for `spin_ns`, then sleep: the default */
+    GYRE_WAIT_SPIN_THEN_SLEEP = 0, /* spin for a while (`spin_ns`), then sleep: the default */
     GYRE_WAIT_SPIN = 1,            /* never sleep: the lowest latency, one whole core */
     GYRE_WAIT_SLEEP = 2            /* sleep at once: the least CPU */
 };
@@ -80,7 +85,7 @@ struct gyre_ring_options {
     uint32_t seat_count;  /* 1 to 255 seats for consumers; default 63 */
     uint32_t flags;       /* GYRE_STRICT_WAKE, GYRE_KEEP */
     uint32_t wait;      /* enum gyre_wait_strategy, of gyre_send and gyre_producer_wait_consumers */
-    uint32_t spin_ns;   /* how long to spin before a sleep; default 20000 */
+    uint32_t spin_ns;   /* how long to spin before a sleep; 0: it adapts */
     uint64_t first_pos; /* where positions of a new ring begin, a multiple of the capacity */
     /*
      * Who else may use a new ring; by default nobody.  Others never publish to it or remove it.
@@ -130,7 +135,7 @@ struct gyre_consumer_options {
     uint32_t on_gap; /* enum gyre_on_gap */
     uint64_t start_seq;
     uint32_t wait;             /* enum gyre_wait_strategy */
-    uint32_t spin_ns;          /* how long to spin before a sleep; default 20000 */
+    uint32_t spin_ns;          /* how long to spin before a sleep; 0: it adapts */
     uint64_t open_deadline_ns; /* how long to wait for the ring to appear; 0: not at all */
     /*
      * Whose ring it is, if not this user's own: on Linux a user's name or number, and the ring is

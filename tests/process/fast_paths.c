@@ -2,9 +2,9 @@
  * fast_paths.c - for tests/budget.sh: the fast path, inlined into functions that it can look at.
  *
  * fast_paths COUNT sends and receives COUNT messages of 56 bytes, one at a time, then as many in
- * batches of BATCH, then in runs.  Both ends are in one process and take turns, so nobody ever waits.  The script
- * counts the instructions of each function and reads its object code; `fenced` shows that it would
- * find what it looks for.
+ * batches of BATCH, then in runs of RUN.  Both ends are in one process and take turns, so nobody
+ * ever waits.  The script counts the instructions of each function and reads its object code;
+ * `fenced` shows that it would find what it looks for.
  */
 #include <stdio.h>
 #include <stdlib.h>

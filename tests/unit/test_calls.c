@@ -600,7 +600,7 @@ static struct scene set_scene(const struct operation *operation)
     if (operation->with_producer || operation->with_consumer) {
         scene.producer = open_producer(scene.name, CAPACITY, 64);
         options.spin_ns = 1; /* to sleep soon */
-        scene.producer->spin_ns = 1;
+        scene.producer->spin = (struct gyre_spin){1, true};
     }
     if (operation->with_consumer)
         CHECK_EQ(gyre_consumer_open(scene.name, &options, &scene.consumer, NULL), GYRE_OK);
