@@ -435,4 +435,10 @@ static inline uint64_t gyre__sleeper_bit(uint32_t seat_idx)
     return UINT64_C(1) << (seat_idx % GYRE_SLEEPERS_PER_WORD);
 }
 
+/* The first seat of the lowest bit of such a word, which is not 0; the next is 63 behind it. */
+static inline uint32_t gyre__lowest_sleeper(uint64_t mask)
+{
+    return (uint32_t)__builtin_ctzll(mask);
+}
+
 #endif

@@ -191,10 +191,17 @@ static enum sync_wake wait_for_ring(struct gyre_consumer *consumer, uint32_t pee
 {
     struct gyre_member *member = &consumer->member;
     struct sync_site   *site = consumer->ring.site;
+    enum sync_wake      woken;
 
     if (member->group != NULL && member->is_at_gate)
-        return sync_gate_wait(&member->gate, &consumer->bell, site, peer, until);
-    return sync_bell_wait(&consumer->bell, site, peer, until);
+        woken = sync_gate_wait(&member->gate, &consumer->bell, site, peer, until);
+    else
+        woken = sync_bell_wait(&consumer->bell, site, peer, until);
+    /* The lines that come next, at once. */
+    __builtin_prefetch(&consumer->ring.sleepers->mask);
+    __builtin_prefetch(&consumer->seat->control);
+    __builtin_prefetch(consumer->fast.ring + (consumer->fast.peek_pos & consumer->fast.mask));
+    return woken;
 }
 
 /* True if the producer has seen that we sleep, and rings. */
@@ -388,13 +395,4 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
     if (began != 0)
         gyre__spin_learn(&consumer->spin, status != GYRE_TIMEOUT, has_slept ? began : 0);
     return status;
-}
-
-void gyre_consumer_interrupt(struct gyre_consumer *consumer)
-{
-    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
-    if (consumer->member.gate.word != NULL)
-        sync_gate_ring_bell(&consumer->member.gate, &consumer->bell);
-    else if (consumer->bell.word != NULL)
-        sync_bell_ring(&consumer->bell);
 }

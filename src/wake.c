@@ -171,9 +171,11 @@ static void ring_all(struct gyre_producer *producer, uint64_t mask, uint32_t cou
     struct gyre_ring *ring = &producer->ring;
     uint64_t          missed = 0;
 
-    for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
-        if ((mask & gyre__sleeper_bit(i)) != 0 && !ring_seat(producer, i))
-            missed |= gyre__sleeper_bit(i);
+    for (uint64_t left = mask; left != 0; left &= left - 1)
+        for (uint32_t i = gyre__lowest_sleeper(left); i < ring->geometry.seat_count;
+             i += GYRE_SLEEPERS_PER_WORD)
+            if (!ring_seat(producer, i))
+                missed |= gyre__sleeper_bit(i);
     for (uint32_t i = 0; i < GYRE_GROUP_COUNT; i++)
         if ((mask & gyre__group_bit(i)) != 0)
             gyre__wake_group(producer, i, count);
@@ -191,10 +193,14 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
         gyre_store_release_32(&ring->front->fence_ack, 1);  /* E12 */
         mask = gyre_load_relaxed_64(&ring->sleepers->mask); /* E3 */
     }
-    if ((mask & ~GYRE_SLEEPERS_FENCE) == 0)
+    mask &= ~GYRE_SLEEPERS_FENCE;
+    if (mask == 0)
         return;
+    for (uint64_t left = mask; left != 0; left &= left - 1)
+        if (gyre__lowest_sleeper(left) < ring->geometry.seat_count)
+            __builtin_prefetch(&ring->seats[gyre__lowest_sleeper(left)], 1);
     /* In one step: consumers that change the word without end must not hold us in a loop. */
-    gyre_and_64(&ring->sleepers->mask, ~mask | GYRE_SLEEPERS_FENCE); /* E3 */
+    gyre_and_64(&ring->sleepers->mask, ~mask); /* E3 */
     /* The messages that are being published, of which the first header has its number. */
     ring_all(producer, mask,
              (uint32_t)producer->fast.seq - (uint32_t)(producer->fast.first_header >> 32));
@@ -236,4 +242,13 @@ void gyre__relax_fence(struct gyre_producer *producer)
         gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE); /* E12 */
         gyre_store_release_32(&ring->front->fence_ack, 1);      /* E12 */
     }
+}
+
+void gyre_consumer_interrupt(struct gyre_consumer *consumer)
+{
+    (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */
+    if (consumer->member.gate.word != NULL)
+        sync_gate_ring_bell(&consumer->member.gate, &consumer->bell);
+    else if (consumer->bell.word != NULL)
+        sync_bell_ring(&consumer->bell);
 }

@@ -85,8 +85,10 @@ bool process_start(struct process *process, const char *role, uint32_t argument)
     startup.cb = sizeof(startup);
     (void)fflush(NULL);
     if (!CreateProcessA(program, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup,
-                        &made))
+                        &made)) {
+        printf("# CreateProcessA: error %lu\n", GetLastError());
         return false;
+    }
     (void)AssignProcessToJobObject(job, made.hProcess);
     (void)ResumeThread(made.hThread);
     (void)CloseHandle(made.hThread);
