@@ -320,13 +320,13 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 /*
  * A reader that keeps up takes each line from the producer in mid-write, and both crawl.  So one
  * that drained the ring after a burst stays away for somewhat longer than it read, one pause a
- * line, so that bursts grow; a few microseconds at most (who only spins: a quarter), and never
+ * line, so that bursts grow; a few microseconds at most (who only spins: half), and never
  * while much of the ring could fill.  docs/performance.md says what it is worth.
  */
 static void stay_behind(struct gyre_consumer *consumer)
 {
     uint64_t burst_size = consumer->fast.peek_pos - consumer->burst_pos;
-    uint64_t most = consumer->wait == GYRE_WAIT_SPIN ? BURST_SIZE_MAX / 4 : BURST_SIZE_MAX;
+    uint64_t most = consumer->wait == GYRE_WAIT_SPIN ? BURST_SIZE_MAX / 2 : BURST_SIZE_MAX;
     uint64_t limit_size = gyre__sooner(consumer->ring.geometry.capacity / 8, most);
     uint64_t pauses = gyre__sooner(burst_size, limit_size) / BURST_SIZE_PER_PAUSE;
 
