@@ -39,8 +39,10 @@ void *gyre_claim_run(struct gyre_producer *producer, uint32_t size, uint32_t *co
         return NULL;
     /* Where a lap begins, what follows does not lie behind the first. */
     more = (pos & fast->mask) == 0 ? 0 : fitting(pos, fast->open_pos, frame, *count - 1);
-    for (uint32_t i = more; i > 0; i--, at += frame, header += NEXT_NUMBER)
+    for (uint32_t i = more; i > 0; i--, at += frame, header += NEXT_NUMBER) {
         gyre_store_relaxed_64(gyre__header_at(at, 0), header); /* as in gyre_claim: E1 */
+        gyre_prefetch_write(at + GYRE_FETCH_AHEAD);
+    }
     fast->claim_pos = pos + more * frame;
     fast->seq += more;
     *count = more + 1;

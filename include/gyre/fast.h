@@ -101,6 +101,9 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 /* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
 #define GYRE_ZERO_AHEAD 128u
 
+/* How far ahead of a claimed frame the producer asks for lines that it will write. */
+#define GYRE_FETCH_AHEAD 512u
+
 /*
  * The first member of struct gyre_producer.  Private: it changes with the library's major
  * version.
@@ -173,6 +176,7 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
     if (gyre__pos_after(end, p->open_pos))
         return gyre__claim_slow(producer, size);
     frame = gyre__header_at(p->ring, pos & p->mask);
+    gyre_prefetch_write((unsigned char *)frame + GYRE_FETCH_AHEAD);
     if (pos == p->published_pos)
         p->first_header = header;
     else
