@@ -10,15 +10,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A step may fill the ring: a long script is worth its time only on a small one. */
+#define BYTES_MAX (UINT64_C(1) << 20)
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct gyre_ring_options options;
     const char              *difference;
+    uint64_t                 length;
 
     if (size < 3)
         return 0;
     options = script_options(data[0] % SCRIPT_GEOMETRIES, data[1]);
-    difference = script_run(&options, data + 2, size - 2);
+    length = size - 2 < BYTES_MAX / options.capacity ? size - 2 : BYTES_MAX / options.capacity;
+    difference = script_run(&options, data + 2, length);
     if (difference != NULL) {
         fprintf(stderr, "%s\n", difference);
         abort();

@@ -35,8 +35,9 @@ static bool find_ends(const struct gyre_ring *ring, struct gyre_mark *oldest, st
 static void describe_seat(const struct gyre_ring *ring, uint32_t idx, uint64_t control,
                           struct gyre_seat_info *info)
 {
-    const struct gyre_shared_seat *seat = &ring->seats[idx];
-    uint64_t                       mask = gyre_load_relaxed_64(&ring->sleepers->mask);
+    const struct gyre_shared_seat  *seat = &ring->seats[idx];
+    const struct gyre_shared_group *group = gyre__seat_group(ring, seat);
+    uint64_t                        mask = gyre_load_relaxed_64(&ring->sleepers->mask);
 
     memset(info, 0, sizeof(*info));
     info->seat_idx = idx;
@@ -47,8 +48,8 @@ static void describe_seat(const struct gyre_ring *ring, uint32_t idx, uint64_t c
     info->pid = gyre_load_relaxed_32(&seat->pid);
     info->lag_bytes = gyre_load_acquire_64(&seat->released_pos); /* E10 */
     info->is_orphaned = gyre__seat_state(control) == GYRE_SEAT_ORPHANED;
-    if (gyre__seat_group(ring, seat) != NULL)
-        memcpy(info->group, gyre__seat_group(ring, seat)->name, sizeof(info->group) - 1);
+    if (group != NULL)
+        memcpy(info->group, group->name, sizeof(info->group) - 1);
     info->lost_count = gyre_load_relaxed_64(&seat->lost_count);
     info->sleep_count = gyre_load_relaxed_64(&seat->sleep_count);
     info->missed_count = gyre_load_relaxed_64(&seat->missed_count);

@@ -341,6 +341,12 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer);
 const void      *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size);
 enum gyre_status gyre__member_release(struct gyre_consumer *consumer);
 
+/*
+ * True if no frame that can be read now ends at `pos`: it is beyond all that the producer may have
+ * written.  A position that somebody else wrote, whole laps ahead, would never seem overwritten.
+ */
+bool gyre__is_beyond(const struct gyre_consumer *consumer, uint64_t pos);
+
 /* Begins to deliver a claim: the messages from `from` to `end`. */
 void gyre__member_take_up(struct gyre_consumer *consumer, uint32_t seat_idx,
                           const struct gyre_mark *from, const struct gyre_mark *end);

@@ -39,6 +39,9 @@ enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, intptr_t *
     return status;
 }
 
+/* Words that others may write must not hold us, who promised not to sleep. */
+#define ARM_ROUNDS 100u
+
 enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rearm_ns)
 {
     enum gyre_status status = gyre__consumer_poll(consumer);
@@ -51,10 +54,12 @@ enum gyre_status gyre_consumer_arm(struct gyre_consumer *consumer, uint64_t *rea
     if (consumer->member.is_at_gate)
         gyre__end_slices(consumer);
     consumer->member.is_at_gate = false;
-    while (status == GYRE_TIMEOUT) {
+    for (uint32_t i = 0; status == GYRE_TIMEOUT; i++) {
         gyre__say_asleep(consumer);
         limit = gyre__sleep_limit_ns(consumer, gyre__barrier());
-        if (!gyre__must_look(consumer)) {
+        if (i == ARM_ROUNDS)
+            limit = GYRE_SHORT_SLICE_NS;
+        if (i == ARM_ROUNDS || !gyre__must_look(consumer)) {
             consumer->is_slicing = !sync_barrier_exists();
             /* A member looks after the others as well. */
             *rearm_ns = sync_barrier_exists() && limit == GYRE_LONG_SLICE_NS &&

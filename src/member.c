@@ -12,6 +12,9 @@
 
 #include <gyre/atomic.h>
 
+/* Honest members are done in a few; words that change at each look must not hold us. */
+#define CLAIM_ROUNDS 1000u
+
 static bool is_lossy(const struct gyre_consumer *consumer)
 {
     return consumer->kind == GYRE_LOSSY;
@@ -40,14 +43,19 @@ static bool is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
                            pos);
 }
 
-/* The group's position and tag as they were at one moment. */
-static void read_next(const struct gyre_shared_group *group, uint64_t next[2])
+bool gyre__is_beyond(const struct gyre_consumer *consumer, uint64_t pos)
 {
-    do {
-        next[0] = gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
-        next[1] = gyre_load_acquire_64(&group->next[GYRE_NEXT_TAG]); /* E15 */
-    } while (gyre_load_relaxed_64(&group->next[GYRE_NEXT_POS]) !=
-             next[0]); /* each CAS changes it */
+    gyre_fence_acquire();                                                                  /* E7 */
+    return gyre__pos_after(pos, gyre_load_relaxed_64(&consumer->ring.front->horizon_pos) + /* E7 */
+                                    consumer->ring.geometry.capacity);
+}
+
+/* The group's position and tag as they were at one moment.  False: they changed meanwhile. */
+static bool read_next(const struct gyre_shared_group *group, uint64_t next[2])
+{
+    next[0] = gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]);         /* E14 */
+    next[1] = gyre_load_acquire_64(&group->next[GYRE_NEXT_TAG]);         /* E15 */
+    return gyre_load_relaxed_64(&group->next[GYRE_NEXT_POS]) == next[0]; /* each CAS changes it */
 }
 
 bool gyre__member_is_ready(const struct gyre_consumer *consumer)
@@ -175,14 +183,19 @@ static enum gyre_status lose(struct gyre_consumer *consumer, uint64_t count)
     uint64_t                  seen = gyre_load_relaxed_64(&group->lost_count);
     uint64_t                  was;
 
-    while ((was = gyre_compare_exchange_64(&group->lost_count, seen, seen + count)) != seen)
-        seen = was; /* no edge: a count for people */
+    for (uint32_t i = 0; i < CLAIM_ROUNDS; i++) {
+        was = gyre_compare_exchange_64(&group->lost_count, seen, /* no edge: a count for people */
+                                       seen + count);
+        if (was == seen)
+            break;
+        seen = was;
+    }
     return gyre__tell_gap(consumer, count);
 }
 
 /*
  * A lossy group was overrun: the member that moves next_pos on tells the gap.  TIMEOUT: another one
- * did, look again.
+ * did, look again.  CORRUPT: there is no landmark to go on from, or it was just rewritten.
  */
 static enum gyre_status skip_overwritten(struct gyre_consumer *consumer, const uint64_t next[2])
 {
@@ -192,21 +205,25 @@ static enum gyre_status skip_overwritten(struct gyre_consumer *consumer, const u
     bool is_found = consumer->on_gap == GYRE_RESUME_NEWEST ? gyre__mark_newest(ring, &to, &idx)
                                                            : gyre__mark_oldest(ring, &to);
 
-    if (!is_found || !gyre__pos_after(to.pos, next[0]) || !move_next(consumer, next, &to))
+    if (!is_found)
+        return GYRE_CORRUPT;
+    if (!gyre__pos_after(to.pos, next[0]) || !move_next(consumer, next, &to))
         return GYRE_TIMEOUT;
     return lose(consumer, to.seq - (next[1] >> GYRE_GROUP_TAG_BITS));
 }
 
-/* OK: there is a claim.  TIMEOUT: there is nothing to be claimed. */
+/* OK: there is a claim.  TIMEOUT: there is nothing to be claimed, or others were always quicker. */
 static enum gyre_status claim_next(struct gyre_consumer *consumer)
 {
     struct gyre_shared_group *group = consumer->member.group;
+    enum gyre_status          status = GYRE_TIMEOUT;
 
-    for (;;) {
+    for (uint32_t i = 0; i < CLAIM_ROUNDS; i++) {
         uint64_t         next[2];
         struct gyre_mark from, end;
         bool             is_good, is_gone;
-        read_next(group, next);
+        if (!read_next(group, next))
+            continue;
         from.pos = next[0];
         from.seq = next[1] >> GYRE_GROUP_TAG_BITS;
         if ((from.pos & consumer->fast.align_mask) != 0)
@@ -215,11 +232,11 @@ static enum gyre_status claim_next(struct gyre_consumer *consumer)
         is_gone = is_overwritten(consumer, from.pos);
         if (gyre_load_relaxed_64(&group->next[GYRE_NEXT_POS]) != next[0])
             continue; /* somebody moved on, and the bytes may be anything by now */
-        if (is_gone && !is_lossy(consumer))
-            return GYRE_EVICTED;
+        if ((is_gone && !is_lossy(consumer)) || gyre__is_beyond(consumer, end.pos))
+            return GYRE_EVICTED; /* somebody wrote over our group */
         if (is_gone) {
-            enum gyre_status status = skip_overwritten(consumer, next);
-            if (status != GYRE_TIMEOUT)
+            status = skip_overwritten(consumer, next);
+            if (status == GYRE_GAP)
                 return status;
             continue;
         }
@@ -228,6 +245,7 @@ static enum gyre_status claim_next(struct gyre_consumer *consumer)
         if (claim(consumer, next, &from, &end))
             return GYRE_OK;
     }
+    return status;
 }
 
 /* --- what gyre_wait, gyre_peek and gyre_release do -------------------------------------------- */
@@ -238,7 +256,7 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer)
     enum gyre_status    status;
 
     if (gyre_load_acquire_64(&member->group->control) != member->control) /* E10 */
-        return GYRE_EVICTED;
+        return consumer->verdict = GYRE_EVICTED;
     if (member->work != NULL) {
         if (is_overwritten(consumer, consumer->own_released_pos))
             return gyre__member_release(consumer);
@@ -276,7 +294,7 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
     struct gyre_fast_consumer *fast = &consumer->fast;
     struct gyre_ring          *ring = &consumer->ring;
 
-    if (consumer->member.work == NULL && !get_claim(consumer))
+    if (consumer->verdict != GYRE_OK || (consumer->member.work == NULL && !get_claim(consumer)))
         return NULL;
     while (fast->peek_pos != consumer->member.end_pos) {
         struct gyre_mark at = {fast->peek_pos, fast->peek_seq};
@@ -284,8 +302,8 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
         uint32_t         payload_size = 0;
         enum gyre_frame  frame = gyre__frame_judge(ring, &at, &frame_size, &payload_size);
         if (frame == GYRE_FRAME_NONE || frame == GYRE_FRAME_BAD) {
-            fast->peek_pos = consumer->member.end_pos; /* overwritten, or corrupt */
-            if (!is_lossy(consumer))
+            fast->peek_pos = consumer->member.end_pos;
+            if (!is_lossy(consumer) || !is_overwritten(consumer, consumer->own_released_pos))
                 consumer->verdict = GYRE_CORRUPT;
             return NULL;
         }
@@ -345,16 +363,19 @@ enum gyre_status gyre__member_release(struct gyre_consumer *consumer)
     struct gyre_fast_consumer *fast = &consumer->fast;
     uint64_t                   lost;
 
-    if (consumer->ring.is_forked || member->work == NULL)
+    if (consumer->ring.is_forked)
         return GYRE_OK;
+    if (member->work == NULL)
+        return consumer->verdict; /* of what it held, perhaps */
     if (is_overwritten(consumer, consumer->own_released_pos)) {
         lost = member->end_seq - fast->held_seq;
         fast->peek_seq = member->end_seq;
         give_back(consumer, member->end_pos);
+        if (consumer->verdict != GYRE_OK)
+            return consumer->verdict;
         if (is_lossy(consumer))
             return lose(consumer, lost);
-        consumer->verdict = GYRE_EVICTED; /* somebody wrote over our seat or our group */
-        return GYRE_EVICTED;
+        return consumer->verdict = GYRE_EVICTED; /* somebody wrote over our seat or our group */
     }
     fast->held_seq = fast->peek_seq;
     give_back(consumer, fast->peek_pos);

@@ -52,7 +52,7 @@ static bool adopt_held(struct gyre_consumer *consumer, uint32_t seat_idx)
     from.seq = gyre_load_relaxed_64(&seat->claim_seq);
     end.seq = gyre_load_relaxed_64(&seat->claim_end_seq);
     if (from.pos == end.pos || end.pos - from.pos > ring->geometry.capacity ||
-        (from.pos & consumer->fast.align_mask) != 0)
+        (from.pos & consumer->fast.align_mask) != 0 || gyre__is_beyond(consumer, end.pos))
         return false;
     if (consumer->kind == GYRE_RELIABLE)
         from.seq = full_seq(ring, from.pos, from.seq);

@@ -30,10 +30,16 @@ struct lag {
     uint64_t max;
 };
 
+/* True if the cursor is not before the horizon; one that is half of all positions away is. */
+static bool is_retained(const struct lag *lag, uint64_t cursor)
+{
+    return lag->published - cursor <= lag->published - lag->horizon;
+}
+
 /* True if a cursor that can be one is the slowest so far. */
 static bool lags_most(struct lag *lag, uint64_t cursor)
 {
-    if (gyre__pos_after(lag->horizon, cursor) || lag->published - cursor < lag->max)
+    if (!is_retained(lag, cursor) || lag->published - cursor < lag->max)
         return false;
     lag->max = lag->published - cursor;
     return true;
@@ -85,7 +91,7 @@ static void look_at_groups(struct gyre_producer *producer, struct lag *lag)
         }
         if (lags_most(lag, here.pos))
             producer->slowest_group = i;
-        if (!gyre__pos_after(lag->horizon, here.pos))
+        if (is_retained(lag, here.pos))
             *last = here;
     }
 }
@@ -137,7 +143,7 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
         }
         if (lags_most(&lag, here.pos))
             producer->slowest_idx = i;
-        if (!gyre__pos_after(horizon, here.pos))
+        if (is_retained(&lag, here.pos))
             producer->seen[i] = here;
     }
     return published - lag.max;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # packages.sh - installs the Debian packages that a set of tasks needs, if they are missing.
 #
-# Usage: bash tests/packages.sh tests|bench...   (root, or a user who may use sudo)
+# Usage: bash tests/packages.sh tests|bench|afl...   (root, or a user who may use sudo)
 # Quiet and quick when nothing is missing; safe to repeat.
 set -euo pipefail
 
@@ -11,8 +11,9 @@ packages_of() {
     tests) echo "$common g++ clang libclang-rt-14-dev llvm gcc-multilib pkg-config libcriterion-dev" \
         "libuv1-dev binutils spin strace valgrind procps" ;;
     bench) echo "$common g++ libboost-dev libqb-dev libzmq3-dev libnng-dev" ;;
+    afl) echo "$common clang libclang-rt-14-dev afl++" ;;
     *)
-        echo "packages.sh: unknown set '$1' (tests, bench)" >&2
+        echo "packages.sh: unknown set '$1' (tests, bench, afl)" >&2
         exit 2
         ;;
     esac
@@ -29,7 +30,7 @@ fail() {
 }
 
 [ $# -gt 0 ] || {
-    echo "usage: packages.sh tests|bench..." >&2
+    echo "usage: packages.sh tests|bench|afl..." >&2
     exit 2
 }
 missing=()

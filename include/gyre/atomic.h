@@ -126,25 +126,38 @@ static inline void gyre_prefetch_write(const void *line)
     __builtin_prefetch(line, 1);
 }
 
+/* Before each access; the fuzz targets let a hostile peer write there and then. */
+#ifdef GYRE_ATOMIC_HOOK
+void gyre_atomic_step(const void *word);
+#define GYRE_ATOMIC_STEP(word) gyre_atomic_step(word)
+#else
+#define GYRE_ATOMIC_STEP(word) ((void)0)
+#endif
+
 #define GYRE_ATOMIC_VERBS(bits)                                                                    \
     static inline uint##bits##_t gyre_load_relaxed_##bits(const uint##bits##_t *word)              \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         return __atomic_load_n(word, __ATOMIC_RELAXED);                                            \
     }                                                                                              \
     static inline uint##bits##_t gyre_load_acquire_##bits(const uint##bits##_t *word)              \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         return __atomic_load_n(word, __ATOMIC_ACQUIRE);                                            \
     }                                                                                              \
     static inline void gyre_store_relaxed_##bits(uint##bits##_t *word, uint##bits##_t value)       \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         __atomic_store_n(word, value, __ATOMIC_RELAXED);                                           \
     }                                                                                              \
     static inline void gyre_store_release_##bits(uint##bits##_t *word, uint##bits##_t value)       \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         __atomic_store_n(word, value, __ATOMIC_RELEASE);                                           \
     }                                                                                              \
     static inline uint##bits##_t gyre_exchange_##bits(uint##bits##_t *word, uint##bits##_t value)  \
     {                                                                                              \
+        GYRE_ATOMIC_STEP(word);                                                                    \
         return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);                                 \
     }
 
@@ -155,12 +168,14 @@ GYRE_ATOMIC_VERBS(64)
 /* Replaces `*word` by `desired` if it is `expected`; returns what was there.  A full fence. */
 static inline uint64_t gyre_compare_exchange_64(uint64_t *word, uint64_t expected, uint64_t desired)
 {
+    GYRE_ATOMIC_STEP(word);
     __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return expected;
 }
 
 static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expected, uint32_t desired)
 {
+    GYRE_ATOMIC_STEP(word);
     __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return expected;
 }
@@ -168,11 +183,13 @@ static inline uint32_t gyre_compare_exchange_32(uint32_t *word, uint32_t expecte
 /* Sets or clears bits.  A full fence. */
 static inline void gyre_or_64(uint64_t *word, uint64_t bits)
 {
+    GYRE_ATOMIC_STEP(word);
     (void)__atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
 }
 
 static inline void gyre_and_64(uint64_t *word, uint64_t bits)
 {
+    GYRE_ATOMIC_STEP(word);
     (void)__atomic_fetch_and(word, bits, __ATOMIC_SEQ_CST);
 }
 
@@ -185,7 +202,9 @@ static inline void gyre_and_64(uint64_t *word, uint64_t bits)
 #endif
 
 #ifdef GYRE_HAS_PAIRS
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__clang__)
+__attribute__((target("cx16"), noinline)) /* inlined, it would forget that it may use cx16 */
+#elif defined(__x86_64__)
 __attribute__((target("cx16")))
 #endif
 static inline int
@@ -194,6 +213,7 @@ gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t expected[2], const u
     __extension__ typedef unsigned __int128 both;
     both                                    was = (both)expected[1] << 64 | expected[0];
     both                                    next = (both)desired[1] << 64 | desired[0];
+    GYRE_ATOMIC_STEP(pair);
 #ifdef GYRE_UNDER_TSAN
     return __atomic_compare_exchange_n((both *)(void *)pair, &was, next, 0, __ATOMIC_SEQ_CST,
                                        __ATOMIC_SEQ_CST);
@@ -228,7 +248,9 @@ static inline void gyre_fence_full(void)
 
 static inline void gyre_pause(void)
 {
-#if defined(__i386__) || defined(__x86_64__)
+#if defined(GYRE_ATOMIC_HOOK)
+    __asm__ __volatile__("" ::: "memory"); /* nobody runs meanwhile */
+#elif defined(__i386__) || defined(__x86_64__)
     __asm__ __volatile__("pause" ::: "memory");
 #elif defined(__aarch64__)
     __asm__ __volatile__("isb" ::: "memory");

@@ -498,6 +498,69 @@ SCENARIO(groups, a_position_that_no_member_could_have_set_ends_the_group)
     gyre_producer_close(producer);
 }
 
+/* The same place in the ring, but a place that never seems overwritten. */
+SCENARIO(groups, a_position_whole_laps_ahead_gives_nobody_a_byte)
+{
+    for (int kind = GYRE_RELIABLE; kind <= GYRE_LOSSY; kind++) {
+        const struct wishes   wishes = {"workers", GYRE_START_NEWEST, (enum gyre_consumer_kind)kind,
+                                        0, 0};
+        const char           *name = ring_dir_name();
+        struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+        struct gyre_consumer *a = NULL;
+        uint32_t              size;
+
+        CHECK_EQ(try_member(name, &wishes, &a, NULL), GYRE_OK);
+        send(producer, 0, 2);
+        take_one(a, 0);
+        a->member.group->next[GYRE_NEXT_POS] += 3 * CAPACITY;
+        CHECK(gyre_peek(a, &size) == NULL);
+        CHECK_EQ(gyre_wait(a, 0), GYRE_EVICTED);
+        a->member.group->next[GYRE_NEXT_POS] -= 3 * CAPACITY;
+        CHECK(gyre_peek(a, &size) == NULL);
+        gyre_consumer_close(a);
+        gyre_producer_close(producer);
+    }
+}
+
+/* No landmark is behind the horizon: to a member, a producer that is always faster. */
+SCENARIO(groups, a_horizon_that_runs_away_is_corrupt_and_no_loop)
+{
+    const struct wishes   lossy = {"workers", GYRE_START_NEWEST, GYRE_LOSSY, 0, 0};
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = NULL;
+
+    CHECK_EQ(try_member(name, &lossy, &a, NULL), GYRE_OK);
+    send(producer, 0, 5);
+    producer->ring.front->horizon_pos = 1u << 20;
+    CHECK_EQ(gyre_wait(a, 0), GYRE_CORRUPT);
+    gyre_consumer_close(a);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(groups, a_member_that_was_told_that_it_is_evicted_stays_so)
+{
+    const struct wishes   lossy = {"workers", GYRE_START_NEWEST, GYRE_LOSSY, 0, 2};
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *a = NULL;
+    uint32_t              size;
+
+    CHECK_EQ(try_member(name, &lossy, &a, NULL), GYRE_OK);
+    send(producer, 0, 2);
+    peek(a, 0);
+    a->member.group->control++;
+    CHECK_EQ(gyre_wait(a, 0), GYRE_EVICTED);
+    a->member.group->control--;
+    CHECK_EQ(gyre_wait(a, 0), GYRE_EVICTED);
+    CHECK(gyre_peek(a, &size) == NULL);
+    send(producer, 2, 2 * FRAMES); /* what it holds is gone */
+    CHECK_EQ(gyre_release(a), GYRE_EVICTED);
+    CHECK_EQ(gyre_release(a), GYRE_EVICTED);
+    gyre_consumer_close(a);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(groups, a_member_waits_together_with_others)
 {
     const char           *name = ring_dir_name();

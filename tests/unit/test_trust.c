@@ -202,6 +202,24 @@ SCENARIO(trust, whoever_goes_back_to_what_is_overwritten_is_evicted_and_counted)
     step_back_to(64);
 }
 
+/* Neither before nor behind what is published, by a difference of 64 bits with a sign. */
+SCENARIO(trust, a_cursor_half_of_all_positions_away_lends_no_room)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *rogue = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint32_t              count = 0;
+
+    while (gyre_claim(producer, 56) != NULL)
+        count++;
+    CHECK_EQ(count, CAPACITY / 64 - 1);
+    rogue->seat->released_pos ^= UINT64_C(1) << 63;
+    CHECK(gyre_claim(producer, 56) == NULL);
+    CHECK_EQ(producer->ring.front->granted_pos, 0);
+    gyre_consumer_close(rogue);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(trust, the_count_of_evictions_outlives_the_producer)
 {
     const char           *name = ring_dir_name();
