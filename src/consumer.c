@@ -68,34 +68,30 @@ static enum gyre_status open_once(const struct sync_place            *place,
     return GYRE_OK;
 }
 
-enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer_options *options,
-                                    struct gyre_consumer **consumer, struct gyre_error *error)
+/* Opens the ring at a place, of which the options say more. */
+static enum gyre_status open_at(struct sync_place *place, const struct gyre_consumer_options *given,
+                                struct gyre_consumer **consumer, struct gyre_error *error)
 {
-    struct gyre_error            ignored;
     struct gyre_consumer_options checked;
-    struct sync_place            place = {.name = name};
     struct sync_birth           *birth = NULL;
     enum gyre_status             status;
 
-    if (error == NULL)
-        error = &ignored;
-    memset(error, 0, sizeof(*error));
     if (consumer == NULL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "consumer");
-    if (!gyre__name_is_good(name))
-        return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
-    status = gyre__check_consumer_options(options, &checked, error);
+    status = gyre__check_consumer_options(given, &checked, error);
     if (status != GYRE_OK)
         return status;
-    place.owner = checked.owner;
-    place.is_global = checked.scope == GYRE_SCOPE_GLOBAL;
-    status = open_once(&place, &checked, consumer, error);
+    if (place->is_sealed && checked.owner != NULL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "owner");
+    place->owner = checked.owner;
+    place->is_global = checked.scope == GYRE_SCOPE_GLOBAL;
+    status = open_once(place, &checked, consumer, error);
     if (status != GYRE_NOT_FOUND || checked.open_deadline_ns == 0)
         return status;
-    status = sync_birth_open_at(&place, &birth, error);
+    status = sync_birth_open_at(place, &birth, error);
     while (status == GYRE_OK) {
         memset(error, 0, sizeof(*error));
-        status = open_once(&place, &checked, consumer, error);
+        status = open_once(place, &checked, consumer, error);
         if (status != GYRE_NOT_FOUND)
             break;
         status = sync_birth_wait(birth, checked.open_deadline_ns);
@@ -104,6 +100,32 @@ enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer
     }
     sync_birth_close(birth);
     return status;
+}
+
+enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer_options *options,
+                                    struct gyre_consumer **consumer, struct gyre_error *error)
+{
+    struct gyre_error ignored;
+    struct sync_place place = {.name = name};
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    if (!gyre__name_is_good(name))
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
+    return open_at(&place, options, consumer, error);
+}
+
+enum gyre_status gyre_consumer_adopt(intptr_t from, const struct gyre_consumer_options *options,
+                                     struct gyre_consumer **consumer, struct gyre_error *error)
+{
+    struct gyre_error ignored;
+    struct sync_place place = {.name = "", .is_sealed = true, .from = from};
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    return open_at(&place, options, consumer, error);
 }
 
 void gyre_consumer_close(struct gyre_consumer *consumer)

@@ -57,6 +57,7 @@ static void end_group(struct gyre_ring *ring, uint32_t group_idx)
 
     gyre_store_release_64(&group->control, /* E10 */
                           gyre__seat_control((uint32_t)generation, 0, GYRE_GROUP_FREE));
+    GYRE_FAULT(group_ended);
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         uint64_t seat = member_control(ring, group_idx, i);
         uint64_t freed = (seat & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
@@ -188,6 +189,7 @@ void gyre__group_activate(struct gyre_consumer *consumer)
     struct gyre_member *member = &consumer->member;
 
     gyre_store_release_64(&member->group->control, member->control); /* E5 E10 */
+    GYRE_FAULT(group_founded);
 }
 
 /* Founds the group where the options say that it starts. */
@@ -243,6 +245,7 @@ static enum gyre_status join_locked(struct gyre_consumer               *consumer
     gyre_store_relaxed_32(&consumer->seat->group, member->group_idx + 1);
     gyre_or_64(&member->group->members[consumer->seat_idx / 64], /* E10 */
                gyre__seat_bit(consumer->seat_idx));
+    GYRE_FAULT(group_bit);
     (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E10 */
     return GYRE_OK;
 }
@@ -258,6 +261,8 @@ enum gyre_status gyre__group_join(struct gyre_consumer               *consumer,
     if (status != GYRE_OK)
         return status;
     status = join_locked(consumer, options, error);
+    if (status == GYRE_OK && GYRE_FAULT_FAILS(group_joined))
+        status = sync_fail(error, GYRE_SYSTEM, 0, "fault");
     sync_site_unlock(consumer->ring.site);
     if (status == GYRE_OK)
         status = sync_gate_open(consumer->ring.site, member->group_idx, &member->group->permits,
@@ -290,8 +295,10 @@ void gyre__group_leave(struct gyre_consumer *consumer)
                    gyre__seat_bit(member->work_idx));
         sync_lease_drop(ring->site, SYNC_ROLE_SEAT(member->work_idx));
     }
+    GYRE_FAULT(group_leave);
     gyre__say_awake(consumer);
     gyre__seat_bequeath(ring, consumer->seat_idx, consumer->control);
+    GYRE_FAULT(group_bequeathed);
     sync_lease_drop(ring->site, SYNC_ROLE_SEAT(consumer->seat_idx));
     if (is_locked && !is_kept &&
         gyre_load_acquire_64(&member->group->control) == member->control && /* E10 */

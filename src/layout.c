@@ -136,8 +136,13 @@ enum gyre_status gyre__check_ring_options(const struct gyre_ring_options *given,
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "frame_align");
     if (checked->seat_count > GYRE_SEAT_LIMIT)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "seat_count");
-    if ((checked->flags & ~(uint32_t)(GYRE_STRICT_WAKE | GYRE_KEEP)) != 0)
+    if ((checked->flags & ~(uint32_t)(GYRE_STRICT_WAKE | GYRE_KEEP | GYRE_SEALED)) != 0 ||
+        (checked->flags & (GYRE_KEEP | GYRE_SEALED)) == (GYRE_KEEP | GYRE_SEALED))
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "flags");
+    if ((checked->flags & GYRE_SEALED) != 0 && checked->mode != 0)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "mode");
+    if ((checked->flags & GYRE_SEALED) != 0 && checked->owner_group != NULL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "owner_group");
     if (checked->wait > GYRE_WAIT_SLEEP)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "wait");
     if (checked->first_pos % (checked->capacity != 0 ? checked->capacity : DEFAULT_CAPACITY) != 0)
@@ -176,7 +181,7 @@ void gyre__geometry_from(const struct gyre_ring_options *options, struct gyre_ge
     geometry->frame_align = options->frame_align != 0 ? options->frame_align : DEFAULT_FRAME_ALIGN;
     geometry->seat_count = options->seat_count != 0 ? options->seat_count : DEFAULT_SEAT_COUNT;
     geometry->first_pos = options->first_pos;
-    geometry->options = options->flags;
+    geometry->options = options->flags & ~(uint32_t)GYRE_SEALED; /* of the handle's site */
 }
 
 void gyre__write_data(void *base, const struct gyre_geometry *geometry)
@@ -189,6 +194,7 @@ void gyre__write_data(void *base, const struct gyre_geometry *geometry)
     header->layout_version = GYRE_LAYOUT_VERSION;
     header->header_size = sizeof(*header);
     header->capacity = geometry->capacity;
+    GYRE_FAULT(header_half);
     header->frame_align = geometry->frame_align;
     header->seat_count = geometry->seat_count;
     header->ring_id[0] = geometry->ring_id[0];

@@ -167,11 +167,14 @@ static bool claim(struct gyre_consumer *consumer, const uint64_t next[2],
     gyre_store_relaxed_64(&seat->claim_seq, from->seq);
     gyre_store_relaxed_64(&seat->claim_end_seq, end->seq);
     gyre_store_release_64(&seat->claim, end->pos | GYRE_CLAIM_TRIED); /* E14 */
+    GYRE_FAULT(claim_tried);
     if (!move_next(consumer, next, end)) {
         gyre_store_release_64(&seat->claim, GYRE_CLAIM_NONE); /* E14 */
         return false;
     }
+    GYRE_FAULT(claim_moved);
     gyre_store_release_64(&seat->claim, end->pos | GYRE_CLAIM_HELD); /* E14 E15 */
+    GYRE_FAULT(claim_held);
     gyre__member_take_up(consumer, consumer->seat_idx, from, end);
     consumer->member.is_redelivered = false;
     return true;
@@ -343,8 +346,10 @@ static void give_back(struct gyre_consumer *consumer, uint64_t pos)
 {
     struct gyre_member *member = &consumer->member;
 
+    GYRE_FAULT(group_release);
     gyre_store_relaxed_64(&member->work->claim_seq, consumer->fast.peek_seq);
     gyre_store_release_64(&member->work->released_pos, pos); /* E2 */
+    GYRE_FAULT(group_released);
     consumer->own_released_pos = pos;
     if (pos == member->end_pos) {
         if (member->work != consumer->seat)

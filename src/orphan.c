@@ -31,6 +31,7 @@ void gyre__free_orphan(struct gyre_ring *ring, uint32_t seat_idx)
     uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
 
     gyre_store_release_64(&seat->claim, GYRE_CLAIM_NONE); /* E14 E2 */
+    GYRE_FAULT(orphan_freed);
     if (gyre__seat_state(control) == GYRE_SEAT_ORPHANED)
         (void)gyre_compare_exchange_64(&seat->control, control, /* E10 */
                                        (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE);
@@ -58,6 +59,7 @@ static bool adopt_held(struct gyre_consumer *consumer, uint32_t seat_idx)
         from.seq = full_seq(ring, from.pos, from.seq);
     gyre__member_take_up(consumer, seat_idx, &from, &end);
     consumer->member.is_redelivered = true;
+    GYRE_FAULT(adopt_done);
     seen = gyre_load_relaxed_64(&group->redelivered_count);
     (void)gyre_compare_exchange_64(&group->redelivered_count, seen,
                                    seen + 1); /* no edge: a count */
@@ -76,6 +78,7 @@ static bool adopt(struct gyre_consumer *consumer, uint32_t seat_idx)
     if (seat_idx >= ring->geometry.seat_count ||
         sync_lease_take(ring->site, SYNC_ROLE_SEAT(seat_idx), &ignored) != GYRE_OK)
         return false;
+    GYRE_FAULT(adopt_leased);
     control = gyre_load_acquire_64(&ring->seats[seat_idx].control); /* E10 */
     if (gyre__seat_state(control) != GYRE_SEAT_ORPHANED) {
         sync_lease_drop(ring->site, SYNC_ROLE_SEAT(seat_idx));

@@ -145,6 +145,7 @@ static uint64_t slowest_cursor(struct gyre_producer *producer, uint64_t publishe
             producer->slowest_idx = i;
         if (is_retained(&lag, here.pos))
             producer->seen[i] = here;
+        GYRE_FAULT(credit_scan);
     }
     return published - lag.max;
 }
@@ -191,6 +192,7 @@ static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
     set_landmark(producer, limit - capacity);
     gyre_store_release_64(&front->horizon_pos, limit - capacity); /* E5 E7 */
     gyre_fence_full();                                            /* E5 */
+    GYRE_FAULT(credit_announced);
     again = slowest_cursor(producer, published, old_limit - capacity) + capacity;
     if (gyre__pos_after(limit, again)) { /* a newcomer: fall back to what it needs */
         limit = again;
@@ -198,6 +200,7 @@ static bool refresh_credit(struct gyre_producer *producer, uint64_t need_pos)
     }
     gyre_store_release_64(&front->granted_pos, limit - capacity); /* E5 E7 */
     gyre_fence_release();                                         /* E7 */
+    GYRE_FAULT(credit_granted);
     producer->fast.limit_pos = limit;
     gyre__relax_fence(producer);
     return !gyre__pos_after(need_pos, limit);
@@ -249,11 +252,13 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
         return NULL;
     if (!gyre__has_room(producer, size, &need))
         return NULL;
+    GYRE_FAULT(claim_room);
     end = plan_frame(producer, size, &begin);
     if (begin != fast->claim_pos) {
         uint64_t pad = begin - fast->claim_pos - GYRE_FRAME_HEADER_SIZE;
         put_header(fast, fast->claim_pos,
                    fast->seq << 32 | GYRE_FRAME_PUBLISHED | GYRE_FRAME_PADDING | pad);
+        GYRE_FAULT(claim_pad);
     }
     put_header(fast, begin, fast->seq << 32 | GYRE_FRAME_PUBLISHED | size);
     fast->seq++;
@@ -355,7 +360,9 @@ void gyre_producer_close(struct gyre_producer *producer)
         gyre_store_relaxed_64(&front->final_seq, end.seq);
         gyre_store_relaxed_64(&front->final_pos, end.pos);      /* E9 */
         gyre_store_release_32(&front->state, GYRE_RING_CLOSED); /* E9 */
+        GYRE_FAULT(close_closed);
         gyre__wake_all(producer);
+        GYRE_FAULT(close_woken);
         sync_lease_drop(producer->ring.site, SYNC_ROLE_PRODUCER);
     }
     for (uint32_t i = 0; i < producer->ring.geometry.seat_count; i++)
@@ -376,20 +383,4 @@ uint32_t gyre_producer_max_size(const struct gyre_producer *producer)
 uint64_t gyre_producer_seq(const struct gyre_producer *producer)
 {
     return producer->fast.seq;
-}
-
-enum gyre_status gyre_send(struct gyre_producer *producer, const void *message, uint32_t size,
-                           uint64_t deadline_ns)
-{
-    void *payload;
-
-    while ((payload = gyre_claim(producer, size)) == NULL) {
-        enum gyre_status status = gyre_wait_room(producer, size, deadline_ns);
-        if (status != GYRE_OK)
-            return status;
-    }
-    if (size != 0)
-        memcpy(payload, message, size);
-    gyre_publish(producer);
-    return GYRE_OK;
 }

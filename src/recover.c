@@ -28,6 +28,7 @@ bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx)
         return true;
     if (!sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(seat_idx)))
         return false;
+    GYRE_FAULT(evict_dead);
     if (gyre__seat_group(ring, seat) != NULL) {
         gyre__seat_bequeath(ring, seat_idx, control);
         return gyre__seat_state(gyre_load_acquire_64(&seat->control)) != /* E10 */
@@ -105,6 +106,8 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
     struct gyre_mark           end;
     uint64_t                   granted;
 
+    if (GYRE_FAULT_FAILS(takeover_leased))
+        return sync_fail(error, GYRE_SYSTEM, 0, "fault");
     if (!gyre__mark_newest(ring, &end, &producer->mark_idx))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
     producer->mark_pos = end.pos;
@@ -129,12 +132,15 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
     fast->sleepers = &ring->sleepers->mask;
     if (fast->limit_pos - fast->zero_pos > ring->geometry.capacity)
         return gyre__blame(error, GYRE_CORRUPT, "granted_pos");
+    GYRE_FAULT(takeover_walked);
     gyre_store_relaxed_64(&front->room_pos, 0);
     gyre_store_relaxed_32(&front->fence_ack, 0);
     gyre_store_relaxed_32(&front->producer_pid, sync_host_process_id());
     gyre_store_relaxed_32(&front->is_registered, sync_barrier_register());
     gyre_store_release_32(&front->epoch, gyre_load_relaxed_32(&front->epoch) + 1); /* E11 */
-    gyre_store_release_32(&front->state, GYRE_RING_ACTIVE);                        /* E9 */
+    GYRE_FAULT(takeover_epoch);
+    gyre_store_release_32(&front->state, GYRE_RING_ACTIVE); /* E9 */
+    GYRE_FAULT(takeover_active);
     gyre__wake_all(producer);
     return GYRE_OK;
 }

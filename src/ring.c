@@ -163,6 +163,7 @@ static enum gyre_status obtain_ctrl(struct gyre_ring *ring, bool is_data_new,
         status = sync_map_publish(ring->site, SYNC_CTRL, &ring->ctrl, error);
         if (status != GYRE_OK)
             return status;
+        GYRE_FAULT(ctrl_named);
     }
     return gyre__judge_ctrl(ring->ctrl.base, ring->ctrl.size, &ring->geometry, error);
 }
@@ -181,9 +182,12 @@ static enum gyre_status obtain_locked(struct gyre_ring               *ring,
         return status;
     if (is_new) {
         gyre__write_magic(ring->data.base, GYRE_DATA_MAGIC);
+        if (GYRE_FAULT_FAILS(data_unnamed))
+            return sync_fail(error, GYRE_SYSTEM, 0, "fault");
         status = sync_map_publish(ring->site, SYNC_DATA, &ring->data, error);
         if (status != GYRE_OK)
             return status;
+        GYRE_FAULT(data_named);
     }
     status = sync_site_attach(ring->site, error);
     ring->is_attached = status == GYRE_OK;
@@ -198,7 +202,8 @@ enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
                                .group = options->owner_group,
                                .sddl = options->sddl,
                                .mode = options->mode,
-                               .is_global = options->scope == GYRE_SCOPE_GLOBAL};
+                               .is_global = options->scope == GYRE_SCOPE_GLOBAL,
+                               .is_sealed = (options->flags & GYRE_SEALED) != 0};
     enum gyre_status  status;
 
     if ((options->flags & GYRE_KEEP) != 0 && !sync_site_can_keep())
@@ -208,7 +213,9 @@ enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
         return status;
     status = sync_site_lock(ring->site, error);
     if (status == GYRE_OK) {
+        GYRE_FAULT(site_locked);
         status = obtain_locked(ring, options, error);
+        GYRE_FAULT(attached);
         if (status == GYRE_OK)
             status = sync_lease_take(ring->site, SYNC_ROLE_PRODUCER, error);
         sync_site_unlock(ring->site);
@@ -256,6 +263,7 @@ enum gyre_status gyre__ring_join(struct gyre_ring *ring, const struct sync_place
         return status;
     status = sync_site_lock(ring->site, error);
     if (status == GYRE_OK) {
+        GYRE_FAULT(site_locked);
         status = join_locked(ring, error);
         sync_site_unlock(ring->site);
     }
@@ -311,4 +319,23 @@ enum gyre_status gyre__ring_look(struct gyre_ring *ring, const struct sync_place
         status = look_once(ring, place, with_ctrl, error);
     }
     return status;
+}
+
+enum gyre_status gyre_ring_share(struct gyre_producer *producer, enum gyre_consumer_kind kind,
+                                 intptr_t to, intptr_t *ticket, struct gyre_error *error)
+{
+    struct gyre_error ignored;
+    struct gyre_ring *ring = &producer->ring;
+
+    if (error == NULL)
+        error = &ignored;
+    memset(error, 0, sizeof(*error));
+    if (ticket == NULL)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "ticket");
+    if (kind > GYRE_TAP)
+        return gyre__blame(error, GYRE_BAD_ARGUMENT, "kind");
+    if (ring->is_forked)
+        return gyre__blame(error, GYRE_FORKED, "producer");
+    return sync_site_share(ring->site, &ring->data, kind == GYRE_TAP ? NULL : &ring->ctrl, to,
+                           ticket, error);
 }

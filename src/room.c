@@ -1,9 +1,11 @@
 /*
- * room.c - the producer waits: for room (E6) and for consumers.
+ * room.c - the producer waits: for room (E6), or sends as soon as there is some, and for consumers.
  *
  * The schemes that make sure that the other side knows are told in wait.c.
  */
 #include "internal.h"
+
+#include <string.h>
 
 #include <gyre/atomic.h>
 
@@ -145,10 +147,12 @@ static bool block_once(struct gyre_producer *producer, const struct producer_wai
         return true;
     room_pos = room_target(producer, need_pos);
     slice = announce_block(producer, room_pos, slices);
+    GYRE_FAULT(room_blocked);
     is_met = wait->is_met(producer, wait->wanted, &need_pos); /* E6 */
     if (!is_met && gyre_load_relaxed_32(&ring->is_interrupted) == 0) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         producer->sleep_count++;
+        GYRE_FAULT(room_sleep);
         woken = sync_bell_wait(&ring->room_bell, ring->site, slowest_role(producer), until);
         if (woken == SYNC_TIMED_OUT && wait->is_met(producer, wait->wanted, &need_pos))
             producer->missed_count += is_missed(producer, room_pos);
@@ -199,6 +203,22 @@ enum gyre_status gyre_wait_room(struct gyre_producer *producer, uint32_t size, u
     if (size > gyre_producer_max_size(producer))
         return GYRE_TOO_LARGE;
     return wait_met(producer, &wait, deadline_ns);
+}
+
+enum gyre_status gyre_send(struct gyre_producer *producer, const void *message, uint32_t size,
+                           uint64_t deadline_ns)
+{
+    void *payload;
+
+    while ((payload = gyre_claim(producer, size)) == NULL) {
+        enum gyre_status status = gyre_wait_room(producer, size, deadline_ns);
+        if (status != GYRE_OK)
+            return status;
+    }
+    if (size != 0)
+        memcpy(payload, message, size);
+    gyre_publish(producer);
+    return GYRE_OK;
 }
 
 enum gyre_status gyre_producer_wait_consumers(struct gyre_producer *producer, uint32_t count,

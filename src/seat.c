@@ -41,12 +41,14 @@ bool gyre__is_overrun(const struct gyre_consumer *consumer)
 static bool settle(struct gyre_consumer *consumer, const struct gyre_mark *mark)
 {
     set_cursor(consumer, mark);
+    GYRE_FAULT(join_cursor);
     if (consumer->member.is_founding) {
         gyre__group_activate(consumer);
     } else if (consumer->seat != NULL) {
         uint64_t idle = (consumer->control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
         (void)gyre_compare_exchange_64(&consumer->seat->control, idle, consumer->control); /* E5 */
     }
+    GYRE_FAULT(join_active);
     gyre_fence_full();                                                                /* E5 */
     return !gyre__pos_after(gyre_load_relaxed_64(&consumer->ring.front->horizon_pos), /* E5 */
                             mark->pos);
@@ -266,9 +268,12 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
     fast->released_pos = &consumer->own_released_pos;
     if (consumer->kind != GYRE_TAP) {
         status = take_seat(consumer, error);
+        if (status == GYRE_OK && GYRE_FAULT_FAILS(join_leased))
+            status = sync_fail(error, GYRE_SYSTEM, 0, "fault");
         if (status != GYRE_OK)
             return status;
         clear_seat(consumer);
+        GYRE_FAULT(join_cleared);
         fast->released_pos = &consumer->seat->released_pos;
         status = sync_bell_open(ring->site, SYNC_BELL_SEAT(consumer->seat_idx),
                                 &consumer->seat->bell, &consumer->bell, error);
@@ -309,7 +314,9 @@ void gyre__seat_leave(struct gyre_consumer *consumer)
         return;
     }
     gyre_store_release_64(&seat->control, freed); /* E10 */
+    GYRE_FAULT(leave_freed);
     gyre__say_awake(consumer);
+    GYRE_FAULT(leave_awake);
     sync_lease_drop(consumer->ring.site, SYNC_ROLE_SEAT(consumer->seat_idx));
     gyre__ring_room(&consumer->ring); /* the producer may wait for our cursor */
 }

@@ -99,6 +99,7 @@ void gyre__say_asleep(struct gyre_consumer *consumer)
                    gyre__seat_bit(consumer->seat_idx));
     }
     gyre_or_64(mask, bit); /* E3 E16 */
+    GYRE_FAULT(sleep_bit);
     ring_if_blocked(consumer);
 }
 
@@ -261,10 +262,12 @@ static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
     if (!gyre__must_look(consumer)) {
         uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
         gyre__count_sleep(consumer);
+        GYRE_FAULT(sleep_wait);
         woken = wait_for_ring(consumer, peer, until);
         if (woken == SYNC_TIMED_OUT)
             gyre__count_missed(consumer);
     }
+    GYRE_FAULT(sleep_over);
     gyre__end_sleep(consumer, woken);
     return woken == SYNC_PEER_GONE;
 }
@@ -319,9 +322,8 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 
 /*
  * A reader that keeps up takes each line from the producer in mid-write, and both crawl.  So one
- * that drained the ring after a burst stays away for somewhat longer than it read, one pause a
- * line, so that bursts grow; a few microseconds at most (who only spins: half), and never
- * while much of the ring could fill.  docs/performance.md says what it is worth.
+ * that drained the ring after a burst stays away one pause a line of what it read, at most 512 (who
+ * only spins: 256), and never while much of the ring could fill: docs/performance.md.
  */
 static void stay_behind(struct gyre_consumer *consumer)
 {

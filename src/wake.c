@@ -71,6 +71,7 @@ static bool ring_bell(struct gyre_producer *producer, uint32_t idx, uint64_t con
     is_open = open_bell(producer, idx, control);
     if (producer->bells[idx].bell.word != NULL)
         sync_bell_ring(&producer->bells[idx].bell);
+    GYRE_FAULT(wake_rung);
     return is_open;
 }
 
@@ -201,6 +202,7 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
             __builtin_prefetch(&ring->seats[gyre__lowest_sleeper(left)], 1);
     /* In one step: consumers that change the word without end must not hold us in a loop. */
     gyre_and_64(&ring->sleepers->mask, ~mask); /* E3 */
+    GYRE_FAULT(wake_taken);
     /* The messages that are being published, of which the first header has its number. */
     ring_all(producer, mask,
              (uint32_t)producer->fast.seq - (uint32_t)(producer->fast.first_header >> 32));

@@ -19,6 +19,13 @@
 
 #include <gyre/status.h>
 
+#ifndef GYRE_FAULT /* the tests put their faults here */
+#define GYRE_FAULT(name) ((void)0)
+#endif
+#ifndef GYRE_FAULT_FAILS
+#define GYRE_FAULT_FAILS(name) 0
+#endif
+
 /* Records a failure and returns its status. */
 enum gyre_status sync_fail(struct gyre_error *error, enum gyre_status status, int32_t os_code,
                            const char *call);
@@ -50,6 +57,12 @@ struct sync_place {
     const char *sddl;      /* Windows: the rights to new objects */
     uint32_t    mode;      /* Linux: 04: may read DATA; 020: may lock and write CTRL */
     bool        is_global; /* Windows: Global\ instead of Local\ */
+    /*
+     * A sealed site has no name that anybody could guess: CREATE makes a new one, JOIN and LOOK
+     * take what sync_site_share gave.  NOT_FOUND: nothing has been given yet.
+     */
+    bool     is_sealed;
+    intptr_t from; /* JOIN and LOOK: Linux: a Unix socket, which stays open; Windows: the ticket */
 };
 
 /* DENIED, NOT_FOUND, NO_MEMORY, BAD_ARGUMENT and UNSUPPORTED with error->field, SYSTEM. */
@@ -59,10 +72,22 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
 static inline enum gyre_status sync_site_open(const char *name, enum sync_site_mode mode,
                                               struct sync_site **site, struct gyre_error *error)
 {
-    struct sync_place place = {name, NULL, NULL, NULL, 0, false};
+    struct sync_place place = {.name = name};
 
     return sync_site_open_at(&place, mode, site, error);
 }
+
+/*
+ * Gives a sealed site's objects to another process: all of them, or for a tap DATA alone, for
+ * reading.  Nobody who has them can change their sizes, or write to DATA.  Linux: sends them
+ * through the Unix socket `to`, connected; BUSY: it is full.  Windows: `to` is a process, open for
+ * PROCESS_DUP_HANDLE; *ticket is what that process opens the site with.  DENIED, NO_MEMORY, SYSTEM,
+ * UNSUPPORTED (this site is not sealed).
+ */
+struct sync_map;
+enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
+                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
+                                 struct gyre_error *error);
 
 /* Frees the site and all it holds: lock, attachment, leases.  Removes nothing.  NULL is allowed. */
 void sync_site_close(struct sync_site *site);
@@ -134,7 +159,7 @@ enum gyre_status sync_birth_open_at(const struct sync_place *place, struct sync_
 static inline enum gyre_status sync_birth_open(const char *name, struct sync_birth **birth,
                                                struct gyre_error *error)
 {
-    struct sync_place place = {name, NULL, NULL, NULL, 0, false};
+    struct sync_place place = {.name = name};
 
     return sync_birth_open_at(&place, birth, error);
 }

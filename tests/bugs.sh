@@ -87,7 +87,8 @@ wanted=("$instructions.a_producer_may_die_anywhere_in_claim"
     test_stops_linux:stops
     test_creation:creation.racers
     test_roles:roles.a_producer_takes_over
-    test_roles:roles.seats)
+    test_roles:roles.seats
+    test_faults:faults.members_die)
 
 build "${wanted[@]}" || { tail -n 20 "$work/build.log"; echo "not ok - bugs: the sources do not build"; exit 1; }
 if run_tests "${wanted[@]}"; then
@@ -139,4 +140,10 @@ bug "a stopped consumer is taken for a dead one" src/recover.c \
 bug "the seats of the dead are not given back" src/seat.c \
     's/pass < 2/pass < 1/' \
     test_roles:roles.seats
+bug "a member does not note its claim before it makes it" src/member.c \
+    's/gyre_store_release_64\(&seat->claim, end->pos \| GYRE_CLAIM_TRIED\);/;/' \
+    test_faults:faults.members_die
+bug "what a dead member had claimed is forgotten" src/recover.c \
+    's/is_held \? GYRE_SEAT_ORPHANED/false ? GYRE_SEAT_ORPHANED/' \
+    test_faults:faults.members_die
 exit $failed

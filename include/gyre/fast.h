@@ -98,6 +98,10 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 
 #include <gyre/atomic.h>
 
+#ifndef GYRE_FAULT
+#define GYRE_FAULT(name) ((void)0) /* the tests put their faults here */
+#endif
+
 /* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
 #define GYRE_ZERO_AHEAD 128u
 
@@ -181,6 +185,7 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
         p->first_header = header;
     else
         gyre_store_relaxed_64(frame, header); /* reachable only through the batch's first: E1 */
+    GYRE_FAULT(claim_header);
     p->claim_pos = end;
     p->seq++;
     return frame + 1;
@@ -206,9 +211,12 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
         gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0); /* E1 */
         zero = end + step;
     }
+    GYRE_FAULT(publish_ready);
     gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
-    if (gyre_load_relaxed_64(p->sleepers) != 0)                                /* E3 */
+    GYRE_FAULT(publish_stored);
+    if (gyre_load_relaxed_64(p->sleepers) != 0) /* E3 */
         gyre__wake_sleepers(producer);
+    GYRE_FAULT(publish_woken);
     p->published_pos = end;
     end += GYRE_ZERO_AHEAD;
     if (gyre__pos_after(end, p->limit_pos))
@@ -244,6 +252,7 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
         c->last_frame_size = (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
         c->last_offset = c->mask + 1 - GYRE_FRAME_HEADER_SIZE - payload;
     }
+    GYRE_FAULT(peek_seen);
     c->peek_pos += c->last_frame_size;
     c->peek_seq++;
     *size = (uint32_t)payload;
@@ -270,14 +279,28 @@ GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
         return gyre__release_slow(consumer);
     c->held_pos = pos;
     c->held_seq = c->peek_seq;
+    GYRE_FAULT(release_ready);
     gyre_store_release_64(c->released_pos, pos); /* E2 E6 */
-    room = gyre_load_relaxed_64(c->room_pos);    /* E6 */
+    GYRE_FAULT(release_stored);
+    room = gyre_load_relaxed_64(c->room_pos); /* E6 */
     if (room != 0 && !gyre__pos_after(room, pos))
         gyre__room_freed(consumer);
     return GYRE_OK;
 }
 
 #endif
+
+/*
+ * Runs: as gyre_claim and gyre_peek for up to `*count` messages at once, all of one size and side
+ * by side: number i lies `i * *stride` bytes behind the one returned.  `*count` receives how many
+ * they are, at least 1; a run also ends at the end of the ring, where the room or the messages end,
+ * and before a message of another size.  NULL likewise, or if `*count` is 0.  For small messages
+ * far less work than as many single calls.
+ */
+GYRE_API void       *gyre_claim_run(struct gyre_producer *producer, uint32_t size, uint32_t *count,
+                                    uint32_t *stride);
+GYRE_API const void *gyre_peek_run(struct gyre_consumer *consumer, uint32_t *size, uint32_t *count,
+                                   uint32_t *stride);
 
 #ifdef __cplusplus
 }

@@ -65,7 +65,15 @@ enum {
      * The ring stays when its last process is gone, until gyre_ring_remove or a reboot.  Without it
      * the last process to close removes the ring, as Windows always does.  Windows: UNSUPPORTED.
      */
-    GYRE_KEEP = 2
+    GYRE_KEEP = 2,
+    /*
+     * The ring has no name that others could open or guess, and always is a new one: its consumers
+     * are those to whom gyre_ring_share gave it, of whatever user.  `name` is for people.  It ends
+     * with its producer; there is no takeover.  What it is made of can be neither cut short nor,
+     * but by its producer, written to, whatever its consumers do; nor is there anything to remove.
+     * Linux 5.1; `mode` and `owner_group` must be zero.  Consumers have no gyre_consumer_handle.
+     */
+    GYRE_SEALED = 4
 };
 
 /* Where a ring's name is known.  Linux: always on the whole machine, or wherever GYRE_DIR is. */
@@ -83,7 +91,7 @@ struct gyre_ring_options {
     uint32_t frame_align; /* 8, 16, 32 or 64 (default): each message takes a multiple of it */
     uint64_t capacity;    /* bytes, a power of two from 4096 to 2^40; default 4 MiB */
     uint32_t seat_count;  /* 1 to 255 seats for consumers; default 63 */
-    uint32_t flags;       /* GYRE_STRICT_WAKE, GYRE_KEEP */
+    uint32_t flags;       /* GYRE_STRICT_WAKE, GYRE_KEEP, GYRE_SEALED */
     uint32_t wait;      /* enum gyre_wait_strategy, of gyre_send and gyre_producer_wait_consumers */
     uint32_t spin_ns;   /* how long to spin before a sleep; 0: it adapts */
     uint64_t first_pos; /* where positions of a new ring begin, a multiple of the capacity */
@@ -206,6 +214,36 @@ GYRE_API enum gyre_status gyre_consumer_open(const char                         
                                              struct gyre_consumer              **consumer,
                                              struct gyre_error                  *error);
 
+/*
+ * Sealed rings (GYRE_SEALED).  gyre_ring_share gives the ring to another process, which opens it by
+ * gyre_consumer_adopt: as GYRE_TAP alone, if `kind` says so (it gets nothing that it could write
+ * to), else as any kind.  One share is one open.  Never sleeps.
+ *
+ * Linux: `to` is a Unix socket, connected to that process, of any type; the ring takes one message
+ * of 16 bytes on it, and `ticket` receives -1.  The other side passes its end as `from`.
+ * Windows: `to` is a handle of that process with the right PROCESS_DUP_HANDLE; `ticket` receives a
+ * number that has to be brought to it by whatever means, and is its `from`.  A process of another
+ * user also needs rights by `sddl`; handles of all but DATA are opened by names nobody can guess.
+ *
+ * BUSY (the socket is full: again later), UNSUPPORTED (the ring is not sealed: error.field is
+ * "producer"), FORKED, BAD_ARGUMENT, DENIED, NO_MEMORY, SYSTEM.
+ */
+GYRE_API enum gyre_status gyre_ring_share(struct gyre_producer   *producer,
+                                          enum gyre_consumer_kind kind, intptr_t to,
+                                          intptr_t *ticket, struct gyre_error *error);
+
+/*
+ * Opens what gyre_ring_share gave, as gyre_consumer_open does.  Sleeps until it has come if
+ * options->open_deadline_ns says so.  On Linux the socket stays the caller's; a ticket is used up,
+ * whatever the outcome.  `owner` must be NULL.  Also fails with NOT_FOUND or TIMEOUT (nothing has
+ * come), CLOSED (the other end of the socket is), BAD_LAYOUT with error.field "from" (something
+ * else came), DENIED with "ctrl" (what came is for a tap).
+ */
+GYRE_API enum gyre_status gyre_consumer_adopt(intptr_t                            from,
+                                              const struct gyre_consumer_options *options,
+                                              struct gyre_consumer              **consumer,
+                                              struct gyre_error                  *error);
+
 /* Gives the seat back and frees the handle.  NULL is allowed. */
 GYRE_API void gyre_consumer_close(struct gyre_consumer *consumer);
 
@@ -213,7 +251,7 @@ GYRE_API void gyre_consumer_close(struct gyre_consumer *consumer);
 GYRE_API uint32_t gyre_producer_max_size(const struct gyre_producer *producer);
 GYRE_API uint32_t gyre_consumer_max_size(const struct gyre_consumer *consumer);
 
-/* gyre_claim, gyre_publish, gyre_peek and gyre_release: inline here, exported by the library. */
+/* gyre_claim, gyre_publish, gyre_peek, gyre_release: inline here, exported too; and runs. */
 #ifdef __cplusplus
 }
 #endif
@@ -221,18 +259,6 @@ GYRE_API uint32_t gyre_consumer_max_size(const struct gyre_consumer *consumer);
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/*
- * Runs: as gyre_claim and gyre_peek for up to `*count` messages at once, all of one size and side
- * by side: number i lies `i * *stride` bytes behind the one returned.  `*count` receives how many
- * they are, at least 1; a run also ends at the end of the ring, where the room or the messages end,
- * and before a message of another size.  NULL likewise, or if `*count` is 0.  For small messages
- * far less work than as many single calls.
- */
-GYRE_API void       *gyre_claim_run(struct gyre_producer *producer, uint32_t size, uint32_t *count,
-                                    uint32_t *stride);
-GYRE_API const void *gyre_peek_run(struct gyre_consumer *consumer, uint32_t *size, uint32_t *count,
-                                   uint32_t *stride);
 
 /*
  * Sends one message: waits for room until the deadline, copies, publishes all that is claimed.

@@ -69,15 +69,39 @@ void sync_bell_clear(struct sync_bell *bell)
  * Both sides open the FIFO for reading and writing: a ringer that only wrote would get EPIPE and
  * SIGPIPE when the waiter dies, a waiter that only read would see the end of file.
  */
+static enum gyre_status open_fifo(struct sync_site *site, const char *file, struct sync_bell *bell,
+                                  struct gyre_error *error)
+{
+    struct stat status;
+    int fd = sync_calls.openat(site->dir_fd, file, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
+    int code = errno;
+
+    if (fd < 0)
+        return site_fail(error, code, "openat");
+    code = sync_calls.fstat(fd, &status) != 0 ? errno : 0;
+    if (code != 0 || !S_ISFIFO(status.st_mode) || status.st_nlink > 1 ||
+        (status.st_uid != site->access.owner && status.st_uid != 0)) {
+        (void)sync_calls.close(fd);
+        return code != 0 ? site_fail(error, code, "fstat")
+                         : sync_fail(error, GYRE_DENIED, 0, "fstat");
+    }
+    bell->poll = fd + 1;
+    bell->is_ours = true;
+    return GYRE_OK;
+}
+
 enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which, bool is_waiter,
                                          struct sync_bell *bell, struct gyre_error *error)
 {
-    char        file[SITE_FILE_SIZE];
-    struct stat status;
-    int         fd;
+    char             file[SITE_FILE_SIZE];
+    enum gyre_status status;
 
     if (bell->poll != 0)
         return GYRE_OK;
+    if (site->is_sealed) { /* a FIFO needs a name */
+        error->field = "sealed";
+        return sync_fail(error, GYRE_UNSUPPORTED, 0, "mkfifoat");
+    }
     site_bell_file(site, which, file);
     if (is_waiter) {
         if (!sync_site_is_named(site)) /* removed by force: the name may be another ring's */
@@ -86,17 +110,10 @@ enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which,
         if (sync_calls.mkfifoat(site->dir_fd, file, 0600) != 0)
             return site_fail(error, errno, "mkfifoat");
     }
-    fd = sync_calls.openat(site->dir_fd, file, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
-    if (fd < 0)
-        return site_fail(error, errno, "openat");
-    if (sync_calls.fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_nlink > 1 ||
-        (status.st_uid != site->access.owner && status.st_uid != 0)) {
-        (void)sync_calls.close(fd);
-        return sync_fail(error, GYRE_DENIED, 0, "fstat");
-    }
-    bell->poll = fd + 1;
-    bell->is_ours = true;
-    return GYRE_OK;
+    status = open_fifo(site, file, bell, error);
+    if (status != GYRE_OK && is_waiter)
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+    return status;
 }
 
 intptr_t sync_bell_handle(struct sync_bell *bell)

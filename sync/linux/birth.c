@@ -17,7 +17,8 @@
 
 struct sync_birth {
     struct site_access access;
-    int                fd; /* -1: nothing to watch, or no right to */
+    int                fd;      /* -1: nothing to watch, or no right to */
+    bool               is_lent; /* it is the socket from which a sealed site will come */
 };
 
 static enum gyre_status watch_dir(int dir_fd, int *watch_fd, struct gyre_error *error)
@@ -71,6 +72,12 @@ enum gyre_status sync_birth_open_at(const struct sync_place *place, struct sync_
 
     if (made == NULL)
         return site_fail(error, ENOMEM, "malloc");
+    if (place->is_sealed) {
+        made->fd = (int)place->from;
+        made->is_lent = true;
+        *birth = made;
+        return GYRE_OK;
+    }
     made->fd = -1;
     status = site_read_place(place, &made->access, error);
     if (status == GYRE_OK)
@@ -95,7 +102,7 @@ enum gyre_status sync_birth_wait(struct sync_birth *birth, uint64_t deadline_ns)
         return GYRE_TIMEOUT;
     timeout = clock_timespec(deadline_ns - now < slice_ns ? deadline_ns - now : slice_ns);
     if (sync_calls.ppoll(&watched, 1, &timeout) > 0) /* a descriptor of -1 is never ready */
-        while (sync_calls.read(birth->fd, events, sizeof(events)) > 0)
+        while (!birth->is_lent && sync_calls.read(birth->fd, events, sizeof(events)) > 0)
             continue;
     return GYRE_OK;
 }
@@ -104,7 +111,7 @@ void sync_birth_close(struct sync_birth *birth)
 {
     if (birth == NULL)
         return;
-    if (birth->fd >= 0)
+    if (birth->fd >= 0 && !birth->is_lent)
         (void)sync_calls.close(birth->fd);
     free(birth);
 }

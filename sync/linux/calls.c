@@ -75,6 +75,11 @@ static ssize_t call_getrandom(void *buffer, size_t size)
     return getrandom(buffer, size, 0);
 }
 
+static int call_fcntl_seals(int fd, int command, int seals)
+{
+    return fcntl(fd, command, seals);
+}
+
 struct sync_calls sync_calls = {
     .mkdir = mkdir,
     .open = call_open,
@@ -106,4 +111,8 @@ struct sync_calls sync_calls = {
     .clock_gettime = clock_gettime,
     .clock_nanosleep = call_clock_nanosleep,
     .getrandom = call_getrandom,
+    .memfd_create = memfd_create,
+    .fcntl_seals = call_fcntl_seals,
+    .sendmsg = sendmsg,
+    .recvmsg = recvmsg,
 };

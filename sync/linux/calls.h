@@ -11,6 +11,7 @@
 #include <pwd.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -58,6 +59,10 @@ struct sync_calls {
     int (*clock_gettime)(clockid_t clock, struct timespec *time);
     int (*clock_nanosleep)(clockid_t clock, int flags, const struct timespec *deadline);
     ssize_t (*getrandom)(void *buffer, size_t size);
+    int (*memfd_create)(const char *name, unsigned flags);
+    int (*fcntl_seals)(int fd, int command, int seals);
+    ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+    ssize_t (*recvmsg)(int fd, struct msghdr *message, int flags);
 };
 
 extern struct sync_calls sync_calls;

@@ -1,5 +1,5 @@
 /*
- * map.c - the two shared objects of a ring: files on tmpfs.
+ * map.c - the two shared objects of a ring: files on tmpfs.  Those without names: sealed.c.
  *
  * A new object is an unnamed file until it is published, so its name never denotes a half-built one
  * and a creator that dies leaves nothing.  Its memory is committed by posix_fallocate: ftruncate
@@ -14,8 +14,8 @@
 
 #define POPULATE_LIMIT (UINT64_C(1) << 30) /* larger maps fault in page by page */
 
-static enum gyre_status map_fd(int fd, uint64_t size, bool is_writable, struct sync_map *map,
-                               struct gyre_error *error)
+enum gyre_status site_map(int fd, uint64_t size, bool is_writable, struct sync_map *map,
+                          struct gyre_error *error)
 {
     int   protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
     int   flags = size <= POPULATE_LIMIT ? MAP_SHARED | MAP_POPULATE : MAP_SHARED;
@@ -43,13 +43,13 @@ static int open_unnamed(struct sync_site *site, enum sync_object object)
     return sync_calls.openat(site->dir_fd, file, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 }
 
-static enum site_file file_of(enum sync_object object)
+enum site_file site_file_of(enum sync_object object)
 {
     return object == SYNC_DATA ? SITE_DATA : SITE_CTRL;
 }
 
 /* Over its limit of file size a process gets SIGXFSZ, which ends it: the limit is asked first. */
-static int commit(int fd, uint64_t size)
+int site_commit(int fd, uint64_t size)
 {
     struct rlimit limit;
     int           code;
@@ -67,7 +67,7 @@ static int commit(int fd, uint64_t size)
 static enum gyre_status protect_object(struct sync_site *site, enum sync_object object, int fd,
                                        struct gyre_error *error)
 {
-    enum gyre_status status = site_protect(site, file_of(object), fd, error);
+    enum gyre_status status = site_protect(site, site_file_of(object), fd, error);
 
     if (status == GYRE_OK && object == SYNC_DATA)
         status = site_protect(site, SITE_LOCK, site->lock_fd, error);
@@ -82,14 +82,16 @@ static enum gyre_status make_object(struct sync_site *site, enum sync_object obj
     enum gyre_status status;
 
     if (fd < 0)
-        return site_blame(error, site_fail(error, errno, "openat"), file_of(object));
-    code = commit(fd, size);
+        return site_blame(error, site_fail(error, errno, "openat"), site_file_of(object));
+    GYRE_FAULT(map_made);
+    code = site_commit(fd, size);
+    GYRE_FAULT(map_committed);
     if (code != 0)
         status = site_fail(error, code, "posix_fallocate");
     else
         status = protect_object(site, object, fd, error);
     if (status == GYRE_OK)
-        status = map_fd(fd, size, true, map, error);
+        status = site_map(fd, size, true, map, error);
     if (status != GYRE_OK) {
         (void)sync_calls.close(fd);
         return status;
@@ -105,10 +107,10 @@ static enum gyre_status judge_file(struct sync_site *site, enum sync_object obje
         return sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
     if (status->st_blocks * 512 < status->st_size) /* a hole: its touch may be SIGBUS */
         return sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
-    if (!site_trusts(&site->access, file_of(object), status))
+    if (!site_trusts(&site->access, site_file_of(object), status))
         return sync_fail(error, GYRE_DENIED, 0, "fstat");
     if (site->mode == SYNC_SITE_CREATE)
-        return site_compare(site, file_of(object), status, error);
+        return site_compare(site, site_file_of(object), status, error);
     return GYRE_OK;
 }
 
@@ -121,27 +123,33 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     int flags = (is_writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     int fd;
 
+    if (site->is_sealed)
+        return sealed_take(site, object, is_writable, map, error);
     site_file(site, site_suffix(object), file);
     fd = sync_calls.openat(site->dir_fd, file, flags, 0);
     if (fd < 0)
-        return site_blame(error, site_fail(error, errno, "openat"), file_of(object));
+        return site_blame(error, site_fail(error, errno, "openat"), site_file_of(object));
     if (sync_calls.fstat(fd, &file_status) != 0)
         status = site_fail(error, errno, "fstat");
     else
         status = judge_file(site, object, &file_status, error);
     if (status == GYRE_OK)
-        status = map_fd(fd, (uint64_t)file_status.st_size, is_writable, map, error);
+        status = site_map(fd, (uint64_t)file_status.st_size, is_writable, map, error);
     (void)sync_calls.close(fd);
     if (status == GYRE_OK)
         map->os = 0;
-    return site_blame(error, status, file_of(object));
+    return site_blame(error, status, site_file_of(object));
 }
 
 enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object, uint64_t size,
                                  struct sync_map *map, bool *is_new, struct gyre_error *error)
 {
-    enum gyre_status status = sync_map_open(site, object, true, map, error);
+    enum gyre_status status;
 
+    *is_new = true;
+    if (site->is_sealed)
+        return sealed_make(site, object, size, map, error);
+    status = sync_map_open(site, object, true, map, error);
     *is_new = status == GYRE_NOT_FOUND;
     if (status != GYRE_NOT_FOUND)
         return status;
@@ -179,7 +187,7 @@ enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object objec
     int              code;
     enum gyre_status status;
 
-    if (fd < 0)
+    if (fd < 0 || site->is_sealed)
         return GYRE_OK;
     status = object == SYNC_DATA ? site_open_to_others(site, error) : GYRE_OK;
     if (status != GYRE_OK)
@@ -194,6 +202,8 @@ void sync_map_discard(struct sync_site *site, enum sync_object object)
 {
     char file[SITE_FILE_SIZE];
 
+    if (site->is_sealed)
+        return;
     site_file(site, site_suffix(object), file);
     (void)sync_calls.unlinkat(site->dir_fd, file, 0);
 }

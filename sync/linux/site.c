@@ -126,7 +126,17 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
     made->mode = mode;
     made->dir_fd = -1;
     made->lock_fd = -1;
+    made->given[SYNC_DATA] = -1;
+    made->given[SYNC_CTRL] = -1;
     (void)snprintf(made->name, sizeof(made->name), "%s", place->name);
+    if (place->is_sealed) {
+        status = sealed_open(made, place, error);
+        if (status == GYRE_OK)
+            *site = made;
+        else
+            sync_site_close(made);
+        return status;
+    }
     status = site_read_place(place, &made->access, error);
     if (status == GYRE_OK)
         status =
@@ -148,6 +158,11 @@ void sync_site_abandon(struct sync_site *site)
         (void)sync_calls.close(site->lock_fd);
     if (site->dir_fd >= 0)
         (void)sync_calls.close(site->dir_fd);
+    for (uint32_t i = 0; i < 2; i++) {
+        if (site->given[i] >= 0)
+            (void)sync_calls.close(site->given[i]);
+        site->given[i] = -1;
+    }
     site->lock_fd = -1;
     site->dir_fd = -1;
 }
@@ -162,6 +177,8 @@ void sync_site_close(struct sync_site *site)
 
 enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error)
 {
+    if (site->is_sealed)
+        return GYRE_OK; /* its maker is alone, and it is never removed */
     for (;;) {
         struct stat      status;
         enum gyre_status result;
@@ -232,17 +249,20 @@ static int unlink_all(struct sync_site *site)
     char                          file[SITE_FILE_SIZE];
     int                           code = 0;
 
+    GYRE_FAULT(remove_begun);
     for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
         site_file(site, site_suffix(objects[i]), file);
         if (sync_calls.unlinkat(site->dir_fd, file, 0) != 0 && errno != ENOENT)
             code = errno;                           /* another user's: all of it stays */
         site_building_file(site, objects[i], file); /* a dead creator's */
         (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+        GYRE_FAULT(remove_unnamed);
     }
     for (uint32_t i = 0; i < SITE_BELL_COUNT; i++) { /* FIFOs of event loops that died */
         site_bell_file(site, i, file);
         (void)sync_calls.unlinkat(site->dir_fd, file, 0);
     }
+    GYRE_FAULT(remove_bare);
     site_file(site, ".lock", file);
     (void)sync_calls.unlinkat(site->dir_fd, file, 0);
     return code;
@@ -252,7 +272,7 @@ void sync_site_leave(struct sync_site *site, bool is_kept)
 {
     struct stat status;
 
-    if (site->lock_fd < 0)
+    if (site->lock_fd < 0 || site->is_sealed)
         return;
     if (is_kept || site_lock_byte(site->lock_fd, F_OFD_SETLKW, F_WRLCK, SITE_BYTE_ADMIN) != 0) {
         (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
@@ -288,7 +308,7 @@ void sync_site_discard(struct sync_site *site)
 {
     struct gyre_error ignored = {GYRE_OK, 0, NULL, NULL};
 
-    if (site->lock_fd < 0 || sync_site_lock(site, &ignored) != GYRE_OK)
+    if (site->lock_fd < 0 || site->is_sealed || sync_site_lock(site, &ignored) != GYRE_OK)
         return;
     sweep(site);
     sync_site_unlock(site);
@@ -324,7 +344,7 @@ bool sync_site_is_named(struct sync_site *site)
 {
     struct stat status;
 
-    if (site->lock_fd < 0)
+    if (site->lock_fd < 0 || site->is_sealed)
         return true;
     return sync_calls.fstat(site->lock_fd, &status) != 0 || status.st_nlink > 0;
 }

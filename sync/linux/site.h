@@ -34,6 +34,8 @@ struct sync_site {
     int                 lock_fd; /* -1 in mode LOOK, until a lease is looked at */
     enum sync_site_mode mode;
     struct site_access  access;
+    bool                is_sealed; /* without directory and names: sealed.c */
+    int                 given[2];  /* by sync_object: what was received; or -1 */
     char                name[SITE_FILE_SIZE];
 };
 
@@ -85,6 +87,20 @@ enum gyre_status site_compare(struct sync_site *site, enum site_file file,
 
 /* access.c: names the file in an error that names nothing yet. */
 enum gyre_status site_blame(struct gyre_error *error, enum gyre_status status, enum site_file file);
+
+/* map.c */
+enum site_file   site_file_of(enum sync_object object);
+int              site_commit(int fd, uint64_t size); /* 0 or an errno */
+enum gyre_status site_map(int fd, uint64_t size, bool is_writable, struct sync_map *map,
+                          struct gyre_error *error);
+
+/* sealed.c: the site's part of sync_site_open_at; its objects, made or received. */
+enum gyre_status sealed_open(struct sync_site *site, const struct sync_place *place,
+                             struct gyre_error *error);
+enum gyre_status sealed_make(struct sync_site *site, enum sync_object object, uint64_t size,
+                             struct sync_map *map, struct gyre_error *error);
+enum gyre_status sealed_take(struct sync_site *site, enum sync_object object, bool is_writable,
+                             struct sync_map *map, struct gyre_error *error);
 
 /* The lock file for looking only; -1 if it cannot be opened. */
 int site_lock_fd_for_looking(struct sync_site *site);

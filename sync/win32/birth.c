@@ -20,9 +20,12 @@ enum gyre_status sync_birth_open_at(const struct sync_place *place, struct sync_
 {
     wchar_t            event_name[SYNC_OBJECT_NAME_SIZE];
     struct sync_guard  guard;
-    enum gyre_status   status = sync_guard_init(&guard, place, error);
+    enum gyre_status   status;
     struct sync_birth *opened;
 
+    if (place->is_sealed) /* whoever has the ticket has the ring, or comes too late */
+        return sync_fail(error, GYRE_NOT_FOUND, 0, NULL);
+    status = sync_guard_init(&guard, place, error);
     if (status != GYRE_OK)
         return status;
     opened = calloc(1, sizeof(*opened));

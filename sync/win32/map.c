@@ -35,8 +35,8 @@ static enum gyre_status fail_section(struct gyre_error *error, DWORD os_code, co
  * Maps all of the section, whoever made it and however large.  Pages that are only reserved would
  * fault on access, so such a section is none of ours.
  */
-static enum gyre_status map_whole(HANDLE section, DWORD access, struct sync_map *map,
-                                  struct gyre_error *error)
+enum gyre_status sync_map_whole(HANDLE section, DWORD access, struct sync_map *map,
+                                struct gyre_error *error)
 {
     MEMORY_BASIC_INFORMATION region;
     enum gyre_status         status = GYRE_OK;
@@ -89,6 +89,8 @@ static enum gyre_status blame_object(struct gyre_error *error, enum gyre_status 
 static enum gyre_status check_owner(const struct sync_site *site, HANDLE section,
                                     struct gyre_error *error)
 {
+    if (site->is_sealed) /* what was given leads to names that nobody else knows */
+        return GYRE_OK;
     if (sync_guard_owns(&site->guard, section))
         return GYRE_OK;
     return sync_fail(error, GYRE_DENIED, ERROR_INVALID_OWNER, "GetKernelObjectSecurity");
@@ -102,20 +104,23 @@ enum gyre_status sync_map_obtain(struct sync_site *site, enum sync_object object
 
     object_name(site, object, name);
     struct sync_guard_list *list = object == SYNC_DATA ? &site->guard.data : &site->guard.other;
+    const wchar_t          *known_as = object == SYNC_DATA && site->is_sealed ? NULL : name;
     HANDLE section = sync_calls.CreateFileMappingW(INVALID_HANDLE_VALUE, &list->attributes,
                                                    PAGE_READWRITE | SEC_COMMIT, (DWORD)(size >> 32),
-                                                   (DWORD)(size & UINT32_MAX), name);
+                                                   (DWORD)(size & UINT32_MAX), known_as);
     DWORD  os_code = GetLastError();
     if (section == NULL)
         return blame_object(error, fail_creation(site, name, os_code, error), object);
     if (os_code == ERROR_ALREADY_EXISTS)
         status = check_owner(site, section, error);
+    GYRE_FAULT(map_made);
     if (status == GYRE_OK)
-        status = map_whole(section, FILE_MAP_READ | FILE_MAP_WRITE, map, error);
+        status = sync_map_whole(section, FILE_MAP_READ | FILE_MAP_WRITE, map, error);
     if (status == GYRE_OK)
         *is_new = os_code != ERROR_ALREADY_EXISTS;
     else
         sync_calls.CloseHandle(section);
+    GYRE_FAULT(map_committed);
     return blame_object(error, status, object);
 }
 
@@ -127,7 +132,7 @@ enum gyre_status sync_map_publish(struct sync_site *site, enum sync_object objec
 
     (void)map;
     (void)error;
-    if (object != SYNC_DATA)
+    if (object != SYNC_DATA || site->is_sealed)
         return GYRE_OK;
     sync_object_name(name, site->scope, site->name, "!born");
     HANDLE born = sync_calls.OpenEventW(EVENT_MODIFY_STATE, FALSE, name);
@@ -145,13 +150,15 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     DWORD            access = is_writable ? FILE_MAP_READ | FILE_MAP_WRITE : FILE_MAP_READ;
     enum gyre_status status;
 
+    if (object == SYNC_DATA && site->is_sealed)
+        return sync_sealed_take(site, map, error);
     object_name(site, object, name);
     HANDLE section = sync_calls.OpenFileMappingW(access | READ_CONTROL, FALSE, name);
     if (section == NULL)
         return blame_object(error, fail_section(error, GetLastError(), "OpenFileMapping"), object);
     status = check_owner(site, section, error);
     if (status == GYRE_OK)
-        status = map_whole(section, access, map, error);
+        status = sync_map_whole(section, access, map, error);
     if (status != GYRE_OK)
         sync_calls.CloseHandle(section);
     return blame_object(error, status, object);

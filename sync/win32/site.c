@@ -92,8 +92,11 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
         return sync_fail(error, GYRE_NO_MEMORY, 0, "calloc");
     strcpy(opened->name, place->name);
     opened->scope = place->is_global ? SYNC_SCOPE_GLOBAL : SYNC_SCOPE_LOCAL;
+    opened->is_sealed = place->is_sealed;
+    if (place->is_sealed && mode != SYNC_SITE_CREATE)
+        opened->given = (HANDLE)place->from;
     status = sync_guard_init(&opened->guard, place, error);
-    if (status == GYRE_OK)
+    if (status == GYRE_OK && !place->is_sealed)
         status = open_init_mutex(opened, mode, error);
     if (status == GYRE_OK)
         *site = opened;
@@ -113,6 +116,8 @@ void sync_site_close(struct sync_site *site)
         sync_calls.CloseHandle(site->timer);
     if (site->init_mutex != NULL)
         sync_calls.CloseHandle(site->init_mutex);
+    if (site->given != NULL)
+        sync_calls.CloseHandle(site->given);
     sync_guard_close(&site->guard);
     free(site);
 }
@@ -120,14 +125,22 @@ void sync_site_close(struct sync_site *site)
 /* An abandoned mutex is no error: whoever reads the map finds out how far the dead one came. */
 enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error)
 {
+    if (site->is_sealed)
+        return GYRE_OK; /* its maker is alone, and whoever joins has it in hand */
     assert(site->init_mutex != NULL && !site->is_locked);
     return sync_site_hold(site, true, error);
 }
 
 enum gyre_status sync_site_hold(struct sync_site *site, bool is_waiting, struct gyre_error *error)
 {
-    DWORD woken = sync_calls.WaitForSingleObject(site->init_mutex, is_waiting ? INFINITE : 0);
+    enum gyre_status status = GYRE_OK;
+    DWORD            woken;
 
+    if (site->init_mutex == NULL)
+        status = sync_sealed_make_mutex(site, error);
+    if (status != GYRE_OK)
+        return status;
+    woken = sync_calls.WaitForSingleObject(site->init_mutex, is_waiting ? INFINITE : 0);
     if (woken == WAIT_TIMEOUT)
         return sync_fail(error, GYRE_BUSY, 0, NULL);
     if (woken != WAIT_OBJECT_0 && woken != WAIT_ABANDONED)
@@ -335,7 +348,7 @@ static enum gyre_status collect(HANDLE directory, const struct sync_guard *guard
 static enum gyre_status collect_all(struct name_list *list, struct gyre_error *error)
 {
     HANDLE            directory;
-    struct sync_place ours = {NULL, NULL, NULL, NULL, 0, false};
+    struct sync_place ours = {.name = NULL};
     struct sync_guard guard;
     enum gyre_status  status = sync_guard_init(&guard, &ours, error);
 

@@ -7,6 +7,8 @@
  *      Local\Gyre.NAME              DATA                          guessable (Global\ by option)
  *      Local\Gyre.NAME!init         the site's lock               guessable
  *      Local\Gyre.NAME!born         rung when DATA is published   guessable; harmless
+ *      (none)                       DATA of a sealed ring: others get its handle
+ *      Local\Gyre.ID!init           the lock of a sealed ring
  *      Local\Gyre.ID!ctrl           CTRL
  *      Local\Gyre.ID!producer       the mutex of a role           owned by the keeper of lease.c
  *      Local\Gyre.ID!seat.N
@@ -63,7 +65,9 @@ struct sync_site {
     char            id[33]; /* the ring's identity in hexadecimal; empty: not identified */
     uint64_t        ring_id[2];
     enum sync_scope scope;
-    HANDLE          init_mutex; /* NULL in mode LOOK */
+    HANDLE          init_mutex; /* NULL in mode LOOK; of a sealed site made when it is needed */
+    bool            is_sealed;  /* DATA has no name; the others are named by the ring's identity */
+    HANDLE          given;      /* the DATA of a sealed site, until it is mapped; or NULL */
     bool            is_locked;
     HANDLE          timer;                 /* for short deadlines; made at the first one */
     PVOID volatile peers[SYNC_ROLE_COUNT]; /* mutexes of roles we have asked about */
@@ -90,6 +94,15 @@ bool sync_guard_owns(const struct sync_guard *guard, HANDLE object);
 /* site.c: "Local\Gyre." or "Global\Gyre.", stem, suffix.  The stem is a ring's name or identity. */
 void sync_object_name(wchar_t name[SYNC_OBJECT_NAME_SIZE], enum sync_scope scope, const char *stem,
                       const char *suffix);
+
+/* map.c: maps all of a section; the handle is the map's if it is OK. */
+enum gyre_status sync_map_whole(HANDLE section, DWORD access, struct sync_map *map,
+                                struct gyre_error *error);
+
+/* sealed.c: the lock of a sealed site; the DATA that was given. */
+enum gyre_status sync_sealed_make_mutex(struct sync_site *site, struct gyre_error *error);
+enum gyre_status sync_sealed_take(struct sync_site *site, struct sync_map *map,
+                                  struct gyre_error *error);
 
 /* lease.c: gives back what a closing site still holds, and its handles of peers' mutexes. */
 void sync_lease_drop_all(struct sync_site *site);

@@ -26,9 +26,9 @@ SCENARIO(calls, fail_one_by_one_on_linux)
 
 #include "internal.h"
 #include "linux/calls.h"
+#include "operations.h"
 
-#define CAPACITY 4096u
-#define MS UINT64_C(1000000)
+#define MS OPERATION_MS
 
 /* --- the faulty table ------------------------------------------------------------------------- */
 
@@ -381,39 +381,13 @@ static struct holdings take_stock(void)
     return holdings;
 }
 
-/* --- what is done ----------------------------------------------------------------------------- */
-
-/* What lies ready when the faulty operation begins, and what it opened. */
-struct scene {
-    const char           *name;
-    struct gyre_producer *producer;
-    struct gyre_consumer *consumer;
-    struct gyre_producer *opened_producer;
-    struct gyre_consumer *opened_consumer;
-    struct gyre_error     error;
-};
-
-struct operation {
-    const char *name;
-    bool        with_producer; /* the scene's ring exists and has one */
-    bool        with_consumer;
-    enum gyre_status (*run)(struct scene *scene);
-    enum gyre_status wanted; /* without a fault */
-};
-
-static enum gyre_status create(struct scene *scene)
-{
-    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
-
-    options.capacity = CAPACITY;
-    return gyre_producer_open(scene->name, &options, &scene->opened_producer, &scene->error);
-}
+/* --- what is done, besides what operations.h has --------------------------------------------- */
 
 static enum gyre_status share(struct scene *scene)
 {
     struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
 
-    options.capacity = CAPACITY;
+    options.capacity = OPERATION_CAPACITY;
     options.mode = 0660;
     options.owner_group = "root";
     return gyre_producer_open(scene->name, &options, &scene->opened_producer, &scene->error);
@@ -426,144 +400,6 @@ static enum gyre_status tap_by_owner(struct scene *scene)
     options.kind = GYRE_TAP;
     options.owner = "root";
     return gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
-}
-
-static enum gyre_status open_as(struct scene *scene, enum gyre_consumer_kind kind)
-{
-    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
-
-    options.kind = (uint32_t)kind;
-    return gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
-}
-
-static enum gyre_status join(struct scene *scene)
-{
-    return open_as(scene, GYRE_RELIABLE);
-}
-
-static enum gyre_status tap(struct scene *scene)
-{
-    return open_as(scene, GYRE_TAP);
-}
-
-/* Opens a member, lets it claim, release and sleep, and leave with a claim. */
-static enum gyre_status be_member(struct scene *scene)
-{
-    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
-    uint32_t                     size;
-    enum gyre_status             status;
-
-    options.group = "workers";
-    status = gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
-    if (status != GYRE_OK)
-        return status;
-    for (int i = 0; i < 2 && status == GYRE_OK; i++)
-        status = gyre_send(scene->producer, "work", 4, gyre_now_ns() + MS);
-    if (status == GYRE_OK && gyre_peek(scene->opened_consumer, &size) != NULL)
-        (void)gyre_release(scene->opened_consumer);
-    (void)gyre_wait(scene->opened_consumer, 0);
-    if (gyre_peek(scene->opened_consumer, &size) != NULL)
-        (void)gyre_release(scene->opened_consumer);
-    (void)gyre_wait(scene->opened_consumer, gyre_now_ns() + MS);
-    (void)gyre_send(scene->producer, "work", 4, gyre_now_ns() + MS);
-    (void)gyre_wait(scene->opened_consumer, 0);
-    return status;
-}
-
-static enum gyre_status await_birth(struct scene *scene)
-{
-    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
-
-    options.open_deadline_ns = gyre_now_ns() + 2 * MS;
-    return gyre_consumer_open(scene->name, &options, &scene->opened_consumer, &scene->error);
-}
-
-static enum gyre_status inspect(struct scene *scene)
-{
-    struct gyre_ring_info info;
-    struct gyre_seat_info seats[4];
-    uint32_t              taken;
-
-    info.size = sizeof(info);
-    return gyre_ring_inspect(scene->name, &info, seats, 4, &taken, &scene->error);
-}
-
-static int visit(const char *name, void *context)
-{
-    (void)name;
-    (void)context;
-    return 0;
-}
-
-static enum gyre_status list(struct scene *scene)
-{
-    return gyre_ring_list(visit, NULL, &scene->error);
-}
-
-static enum gyre_status remove_unforced(struct scene *scene)
-{
-    return gyre_ring_remove(scene->name, 0, &scene->error);
-}
-
-static enum gyre_status remove_missing(struct scene *scene)
-{
-    return gyre_ring_remove(scene->name, 1, &scene->error);
-}
-
-/* No status: whatever fails, the handles are gone. */
-static enum gyre_status close_all(struct scene *scene)
-{
-    gyre_consumer_close(scene->consumer);
-    gyre_producer_close(scene->producer);
-    scene->consumer = NULL;
-    scene->producer = NULL;
-    return GYRE_OK;
-}
-
-static enum gyre_status send_and_recv(struct scene *scene)
-{
-    unsigned char message[100];
-    uint32_t      size;
-
-    for (uint64_t i = 0; i < 3; i++) {
-        uint64_t         seq = gyre_producer_seq(scene->producer);
-        enum gyre_status status;
-        pattern_fill(message, 100, seq);
-        status = gyre_send(scene->producer, message, 100, GYRE_FOREVER);
-        if (status == GYRE_OK)
-            status = gyre_recv(scene->consumer, message, 100, &size, GYRE_FOREVER);
-        if (status != GYRE_OK)
-            return status;
-        CHECK(size == 100 && pattern_matches(message, 100, seq));
-    }
-    return GYRE_OK;
-}
-
-static enum gyre_status wait_in_vain(struct scene *scene)
-{
-    return gyre_wait(scene->consumer, gyre_now_ns() + MS);
-}
-
-static enum gyre_status send_in_vain(struct scene *scene)
-{
-    static const unsigned char message[56];
-    enum gyre_status           status;
-
-    while (gyre_claim(scene->producer, 56) != NULL)
-        gyre_publish(scene->producer);
-    status = gyre_send(scene->producer, message, 56, gyre_now_ns() + MS);
-    if (status == GYRE_TIMEOUT)
-        while (gyre_wait(scene->consumer, 0) == GYRE_OK) {
-            uint32_t size;
-            (void)gyre_peek(scene->consumer, &size);
-            (void)gyre_release(scene->consumer);
-        }
-    return status;
-}
-
-static enum gyre_status await_nobody(struct scene *scene)
-{
-    return gyre_producer_wait_consumers(scene->producer, 9, gyre_now_ns() + MS);
 }
 
 static const struct operation operations[] = {
@@ -584,40 +420,15 @@ static const struct operation operations[] = {
     {"send to a full ring", true, true, send_in_vain, GYRE_TIMEOUT},
     {"wait for consumers", true, true, await_nobody, GYRE_TIMEOUT},
     {"a member of a group", true, false, be_member, GYRE_OK},
+    {"arm a handle", true, true, arm_handle, GYRE_TIMEOUT},
+    {"wait for any of two", true, true, wait_for_any, GYRE_TIMEOUT},
+    {"wait as a tap", true, false, tap_in_vain, GYRE_TIMEOUT},
+    {"inspect groups", true, false, inspect_groups, GYRE_OK},
     {"a shared ring", false, false, share, GYRE_OK},
     {"a tap that names the owner", true, false, tap_by_owner, GYRE_OK},
 };
 #define SHARING_COUNT 2u /* the last ones, for root */
 #define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
-
-static struct scene set_scene(const struct operation *operation)
-{
-    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
-    struct scene                 scene;
-
-    memset(&scene, 0, sizeof(scene));
-    scene.name = ring_dir_name();
-    if (operation->with_producer || operation->with_consumer) {
-        scene.producer = open_producer(scene.name, CAPACITY, 64);
-        options.spin_ns = 1; /* to sleep soon */
-        scene.producer->spin = (struct gyre_spin){1, true};
-    }
-    if (operation->with_consumer)
-        CHECK_EQ(gyre_consumer_open(scene.name, &options, &scene.consumer, NULL), GYRE_OK);
-    if (!operation->with_producer && operation->with_consumer) {
-        gyre_producer_close(scene.producer);
-        scene.producer = NULL;
-    }
-    return scene;
-}
-
-static void strike_set(struct scene *scene)
-{
-    gyre_consumer_close(scene->opened_consumer);
-    gyre_producer_close(scene->opened_producer);
-    gyre_consumer_close(scene->consumer);
-    gyre_producer_close(scene->producer);
-}
 
 #define EXPECT(condition)                                                                          \
     SCENARIO_ASSERT(condition,                                                                     \
@@ -830,7 +641,7 @@ static struct gyre_consumer *open_sleepy(const char *name)
 SCENARIO(calls, a_sleeper_is_woken_although_its_membarrier_is_refused)
 {
     const char           *name = ring_dir_name();
-    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_producer *producer = open_producer(name, OPERATION_CAPACITY, 64);
     struct gyre_consumer *consumer = open_sleepy(name);
 
     break_calls();
@@ -863,7 +674,7 @@ SCENARIO(calls, a_sleeper_is_woken_by_a_producer_that_cannot_be_reached)
     fault.call = CALL_MEMBARRIER;
     fault.code = ENOSYS;
     fault.nth = UINT32_MAX;
-    producer = open_producer(name, CAPACITY, 64);
+    producer = open_producer(name, OPERATION_CAPACITY, 64);
     fault.nth = 0;
     CHECK_EQ(producer->ring.front->is_registered, 0);
     consumer = open_sleepy(name);
@@ -876,7 +687,7 @@ SCENARIO(calls, a_sleeper_is_woken_by_a_producer_that_cannot_be_reached)
 SCENARIO(calls, a_sleeper_is_woken_although_its_futex_calls_are_interrupted)
 {
     const char           *name = ring_dir_name();
-    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_producer *producer = open_producer(name, OPERATION_CAPACITY, 64);
     struct gyre_consumer *consumer = open_sleepy(name);
 
     break_calls();
@@ -920,7 +731,7 @@ SCENARIO(calls, a_blocked_producer_goes_on_although_membarrier_is_refused)
     fault.call = CALL_MEMBARRIER;
     fault.code = EPERM;
     fault.nth = UINT32_MAX;
-    producer = open_producer(name, CAPACITY, 64);
+    producer = open_producer(name, OPERATION_CAPACITY, 64);
     producer->wait = GYRE_WAIT_SLEEP;
     consumer = open_sleepy(name);
     blocked.producer = producer;
@@ -952,7 +763,7 @@ static void wait_ms(uint64_t ms)
 SCENARIO(calls, an_armed_handle_is_rung_once_the_producer_has_a_descriptor_again)
 {
     const char           *name = ring_dir_name();
-    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_producer *producer = open_producer(name, OPERATION_CAPACITY, 64);
     struct gyre_consumer *consumer = open_sleepy(name);
     uint64_t              rearm_ns = 0;
     intptr_t              handle = -1;
@@ -996,7 +807,7 @@ static long futex_and_count(uint32_t *word, int operation, uint32_t value,
 SCENARIO(calls, a_fifo_that_is_not_there_costs_no_calls_at_each_publish)
 {
     const char           *name = ring_dir_name();
-    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_producer *producer = open_producer(name, OPERATION_CAPACITY, 64);
     struct gyre_consumer *rogue = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
     uint64_t              begin_ns;
 

@@ -70,6 +70,14 @@ enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t coun
     return weave_sleep(&sleep);
 }
 
+enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
+                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
+                                 struct gyre_error *error)
+{
+    (void)site, (void)data, (void)ctrl, (void)to, (void)ticket;
+    return sync_fail(error, GYRE_UNSUPPORTED, 0, "share");
+}
+
 uint32_t sync_bell_many_limit(void)
 {
     return MANY_MAX;

@@ -150,7 +150,7 @@ static HANDLE plant(const char *suffix, bool is_ours, const wchar_t *list, bool 
     HANDLE              planted;
 
     if (is_ours) {
-        struct sync_place place = {trial_ring(), NULL, NULL, NULL, 0, false};
+        struct sync_place place = {.name = trial_ring()};
         struct sync_guard guard;
         struct gyre_error error;
         wchar_t          *user = NULL;
