@@ -27,6 +27,12 @@ struct carrier_pass {
     uint32_t   *samples; /* NULL: untimed */
 };
 
+/* Messages side by side, number i `i * stride` bytes behind the first; at least one. */
+struct run {
+    uint32_t count;
+    uint32_t stride;
+};
+
 /* Which end of which lane a role opens. */
 struct carrier_end {
     uint32_t lane; /* 0, or 1 for the answers of a ping-pong */

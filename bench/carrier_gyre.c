@@ -1,5 +1,6 @@
 /*
- * carrier_gyre.c - Gyre, by its public API: messages are written and read in the ring itself.
+ * carrier_gyre.c - Gyre, by its public API: messages are written and read in the ring itself, and
+ * batches by runs.
  *
  * A consumer of a stream gives room back when it has found the ring empty and after every
  * RELEASE_COUNT messages (or as many as the job says) or 1/RELEASE_SHARE of the ring, then calls
@@ -99,6 +100,40 @@ MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
         return;
     port->held_count = 0;
     (void)gyre_release(port->consumer); /* a reliable consumer's: always OK */
+}
+
+#define PORT_HAS_RUNS 1
+
+MESSAGE_INLINE void *port_claim_run(struct port *port, uint32_t size, struct run *run)
+{
+    void *to;
+    while ((to = gyre_claim_run(port->producer, size, &run->count, &run->stride)) == NULL)
+        if (port_wait_room(port, size) != 0)
+            return NULL;
+    return to;
+}
+
+MESSAGE_INLINE const void *port_peek_run(struct port *port, uint32_t size, struct run *run)
+{
+    const void *from;
+    uint32_t    got_size = 0;
+    uint32_t    poll_count = 0;
+    while ((from = gyre_peek_run(port->consumer, &got_size, &run->count, &run->stride)) == NULL)
+        if (port_wait_message(port, ++poll_count) != 0)
+            return NULL;
+    if (got_size == size)
+        return from;
+    (void)role_fail(port->job, port->role, "a message of %u bytes came as %u", size, got_size);
+    return NULL;
+}
+
+MESSAGE_INLINE void port_release_run(struct port *port, uint32_t count)
+{
+    port->held_count += count;
+    if (port->held_count < port->held_max)
+        return;
+    port->held_count = 0;
+    (void)gyre_release(port->consumer);
 }
 
 static void ring_name(char name[GYRE_NAME_SIZE], const struct job *job, uint32_t lane)

@@ -8,6 +8,12 @@
  *     const void *port_peek(struct port *, uint32_t size)     the next message; waits
  *     void        port_release(struct port *, uint32_t size)  the message has been read
  *
+ * With PORT_HAS_RUNS it has three more, for batches: up to run->count messages, side by side.
+ *
+ *     void       *port_claim_run(struct port *, uint32_t size, struct run *run)
+ *     const void *port_peek_run(struct port *, uint32_t size, struct run *run)
+ *     void        port_release_run(struct port *, uint32_t count)   all of the run has been read
+ *
  * NULL and -1 mean that role_fail has been told.  It defines LOOPS, the last members of the
  * carrier. Sizes that the benches use are constants in the loops, as they are in programs that
  * send structs.
@@ -121,18 +127,83 @@ MESSAGE_INLINE int loop_consume_sized(struct port *port, uint32_t size,
     return 0;
 }
 
+#ifdef PORT_HAS_RUNS
+
+MESSAGE_INLINE int loop_produce_runs(struct port *port, uint32_t size,
+                                     const struct carrier_pass *pass)
+{
+    uint64_t number = pass->first;
+    uint64_t end = number + pass->count;
+    uint32_t in_batch = 0;
+
+    while (number < end) {
+        struct run     run = {pass->batch - in_batch, 0};
+        unsigned char *to;
+        if (run.count > end - number)
+            run.count = (uint32_t)(end - number);
+        to = (unsigned char *)port_claim_run(port, size, &run);
+        if (to == NULL)
+            return -1;
+        in_batch += run.count;
+        for (uint32_t i = run.count; i > 0; i--, to += run.stride)
+            message_fill(to, size, number++);
+        if (in_batch >= pass->batch) {
+            in_batch = 0;
+            if (port_publish(port, size) != 0)
+                return -1;
+        }
+    }
+    return port_publish(port, size);
+}
+
+MESSAGE_INLINE int loop_consume_runs(struct port *port, uint32_t size,
+                                     const struct carrier_pass *pass)
+{
+    uint64_t number = pass->first;
+    uint64_t end = number + pass->count;
+
+    while (number < end) {
+        struct run           run = {pass->batch, 0};
+        const unsigned char *from;
+        uint64_t             wrong = 0;
+        if (run.count > end - number)
+            run.count = (uint32_t)(end - number);
+        from = (const unsigned char *)port_peek_run(port, size, &run);
+        if (from == NULL)
+            return -1;
+        for (uint32_t i = run.count; i > 0; i--, from += run.stride)
+            wrong |= message_check(from, size, number++);
+        if (wrong != 0)
+            return loop_wrong(pass, number - run.count);
+        port_release_run(port, run.count);
+    }
+    return 0;
+}
+
+#define LOOP_PRODUCE(size)                                                                         \
+    (pass->batch > 1 ? loop_produce_runs(out, size, pass) : loop_produce_sized(out, size, pass))
+#define LOOP_CONSUME(size)                                                                         \
+    (pass->batch > 1 ? loop_consume_runs(in, size, pass) : loop_consume_sized(in, size, pass))
+
+#else
+
+#define LOOP_PRODUCE(size) loop_produce_sized(out, size, pass)
+#define LOOP_CONSUME(size) loop_consume_sized(in, size, pass)
+
+#endif
+
 static int loop_produce(void *out_end, const struct carrier_pass *pass)
 {
     struct port *out = (struct port *)out_end;
     switch (pass->size) {
     case 8:
-        return loop_produce_sized(out, 8, pass);
+        return LOOP_PRODUCE(8);
     case 56:
-        return loop_produce_sized(out, 56, pass);
+        return LOOP_PRODUCE(56);
     case 256:
-        return loop_produce_sized(out, 256, pass);
+        return LOOP_PRODUCE(256);
     default:
-        return loop_produce_sized(out, pass->size, pass);
+        return LOOP_PRODUCE(pass->size);
     }
 }
 
@@ -141,13 +212,13 @@ static int loop_consume(void *in_end, const struct carrier_pass *pass)
     struct port *in = (struct port *)in_end;
     switch (pass->size) {
     case 8:
-        return loop_consume_sized(in, 8, pass);
+        return LOOP_CONSUME(8);
     case 56:
-        return loop_consume_sized(in, 56, pass);
+        return LOOP_CONSUME(56);
     case 256:
-        return loop_consume_sized(in, 256, pass);
+        return LOOP_CONSUME(256);
     default:
-        return loop_consume_sized(in, pass->size, pass);
+        return LOOP_CONSUME(pass->size);
     }
 }
 

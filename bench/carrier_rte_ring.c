@@ -86,6 +86,47 @@ MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
     port->slot_count = port->used_count = 0;
 }
 
+#define PORT_HAS_RUNS 1
+
+/* Of what is claimed or peeked, what is not used yet, up to the end of the slots. */
+MESSAGE_INLINE unsigned char *take_run(struct port *port, uint32_t size, struct run *run)
+{
+    unsigned char *first = slot_at(&port->slots, port->used_count, size);
+    uint32_t       end = port->used_count < port->slots.n1 ? port->slots.n1 : port->slot_count;
+    end = end < port->slot_count ? end : port->slot_count;
+    run->count = end - port->used_count;
+    run->stride = size;
+    port->used_count = end;
+    return first;
+}
+
+MESSAGE_INLINE void *port_claim_run(struct port *port, uint32_t size, struct run *run)
+{
+    if (port->slot_count == port->used_count) {
+        if (port->slot_count != 0)
+            (void)port_publish(port, size);
+        port->slot_count = run->count;
+        ring_claim(port, 0, size, &port->slots, run->count);
+    }
+    return take_run(port, size, run);
+}
+
+MESSAGE_INLINE const void *port_peek_run(struct port *port, uint32_t size, struct run *run)
+{
+    uint32_t poll_count = 0;
+    if (port->slot_count == 0)
+        while ((port->slot_count = rte_ring_dequeue_zc_burst_elem_start(port->in, size, run->count,
+                                                                        &port->slots, NULL)) == 0)
+            slots_wait(port->job, port->role, ++poll_count);
+    return take_run(port, size, run);
+}
+
+MESSAGE_INLINE void port_release_run(struct port *port, uint32_t count)
+{
+    (void)count;
+    port_release(port, 0);
+}
+
 /* The ring's slots begin right behind its struct. */
 static void ring_init(struct rte_ring *ring, uint32_t count)
 {

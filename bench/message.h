@@ -53,11 +53,12 @@ MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
             line[3] = pair;
         }
     }
+    size = (uint32_t)(end - at);
 #pragma GCC unroll 8
-    for (; end - at >= 16; at += 16)
-        *(message_pair *)(void *)at = pair;
-    if (at < end)
-        *(message_word *)(void *)at = number;
+    for (uint32_t i = 0; i < size / 16; i++) /* counted, so that gcc unrolls it */
+        *(message_pair *)(void *)(at + 16 * i) = pair;
+    if (size % 16 != 0)
+        *(message_word *)(void *)(end - 8) = number;
 }
 
 /* Zero if every word of the message is `number`. */
@@ -83,11 +84,12 @@ MESSAGE_INLINE uint64_t message_check(const void *from, uint32_t size, uint64_t 
             more |= line[3] ^ pair;
         }
     }
+    size = (uint32_t)(end - at);
 #pragma GCC unroll 8
-    for (; end - at >= 16; at += 16)
-        wrong |= *(const message_pair *)(const void *)at ^ pair;
-    if (at < end)
-        odd |= *(const message_word *)(const void *)at ^ number;
+    for (uint32_t i = 0; i < size / 16; i++)
+        wrong |= *(const message_pair *)(const void *)(at + 16 * i) ^ pair;
+    if (size % 16 != 0)
+        odd |= *(const message_word *)(const void *)(end - 8) ^ number;
     wrong |= more;
     return odd | wrong[0] | wrong[1];
 }

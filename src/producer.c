@@ -262,11 +262,7 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     fast->seq++;
     fast->claim_pos = end;
     fast->lap_end_pos = (end | fast->mask) + 1;
-    if (!gyre__pos_after(fast->zero_pos, end)) {
-        gyre_store_relaxed_64(gyre__header_at(fast->ring, end & fast->mask), 0); /* for E1 */
-        fast->zero_pos = end + align;
-    }
-    fast->open_pos = fast->zero_pos - align;
+    fast->open_pos = fast->limit_pos - align;
     if (gyre__pos_after(fast->open_pos, fast->lap_end_pos))
         fast->open_pos = fast->lap_end_pos;
     return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;

@@ -311,14 +311,14 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
 
 /*
  * A reader that keeps up takes each line from the producer in mid-write, and both crawl.  So one
- * that drained the ring after a burst stays away for somewhat longer than it read, one pause a
- * line, so that bursts grow; a few microseconds at most, and never while much of the ring could
- * fill.  After a single message it looks again at once.  Measured, 56 bytes: 27 to 110 M/s.
+ * that drained the ring after a burst stays away one pause a line of what it read, at most 512 (who
+ * only spins: 256), and never while much of the ring could fill: docs/performance.md.
  */
 static void stay_behind(struct gyre_consumer *consumer)
 {
     uint64_t burst_size = consumer->fast.peek_pos - consumer->burst_pos;
-    uint64_t limit_size = gyre__sooner(consumer->ring.geometry.capacity / 8, BURST_SIZE_MAX);
+    uint64_t most = consumer->wait == GYRE_WAIT_SPIN ? BURST_SIZE_MAX / 2 : BURST_SIZE_MAX;
+    uint64_t limit_size = gyre__sooner(consumer->ring.geometry.capacity / 8, most);
     uint64_t pauses = gyre__sooner(burst_size, limit_size) / BURST_SIZE_PER_PAUSE;
 
     if (consumer->member.group != NULL)
@@ -365,7 +365,7 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
     consumer->member.is_at_gate = true;
     if (consumer->wait == GYRE_WAIT_SPIN)
         spin_ns = GYRE_PEER_CHECK_NS;
-    if (consumer->wait == GYRE_WAIT_SPIN_THEN_SLEEP && status == GYRE_TIMEOUT && deadline_ns != 0)
+    if (consumer->wait != GYRE_WAIT_SLEEP && status == GYRE_TIMEOUT && deadline_ns != 0)
         stay_behind(consumer);
     while (status == GYRE_TIMEOUT) {
         uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */

@@ -105,10 +105,10 @@ bug "a batch's first header is not withheld" src/producer.c \
     "$instructions.a_producer_may_die_anywhere_in_a_batch" \
     "$instructions.a_producer_may_die_anywhere_at_the_end"
 bug "the zeros ahead are not written" include/gyre/fast.h \
-    's/gyre_store_relaxed_64\(gyre__header_at\(p->ring, pos & p->mask\), 0\);/;/' \
+    's/gyre_store_relaxed_64\(gyre__header_at\(ring, zero & mask\), 0\);/;/' \
     "$instructions.a_producer_may_die_anywhere_in_claim"
-bug "the header behind a frame is not zeroed on the slow path" src/producer.c \
-    's/gyre_store_relaxed_64\(gyre__header_at\(fast->ring, end & fast->mask\), 0\);/;/' \
+bug "the header behind a large frame is not zeroed" include/gyre/fast.h \
+    's/gyre_store_relaxed_64\(gyre__header_at\(ring, end & mask\), 0\);/;/' \
     "$instructions.a_producer_may_die_anywhere_at_the_end"
 bug "the horizon is stored after the writes that it allows" src/producer.c \
     's/(horizon_pos, )limit( - capacity\); \/\* E5 E7 \*\/\s+gyre_fence_full)/$1old_limit$2/' \

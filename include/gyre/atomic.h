@@ -114,7 +114,17 @@ static inline void gyre_pause(void)
     gyre_weave_pause();
 }
 
+static inline void gyre_prefetch_write(const void *line)
+{
+    (void)line;
+}
+
 #elif defined(GYRE_ATOMIC_BUILTIN)
+
+static inline void gyre_prefetch_write(const void *line)
+{
+    __builtin_prefetch(line, 1);
+}
 
 /* Before each access; the fuzz targets let a hostile peer write there and then. */
 #ifdef GYRE_ATOMIC_HOOK
@@ -361,6 +371,19 @@ static inline int gyre_compare_exchange_pair(uint64_t pair[2], const uint64_t ex
 static inline void gyre_pause(void)
 {
     ck_pr_stall();
+}
+
+/*
+ * Asks for a line that will be written, from whoever has it; never faults.  gcc's builtin only asks
+ * to read it unless it is told that the CPU has prefetchw; one that has not ignores it.
+ */
+static inline void gyre_prefetch_write(const void *line)
+{
+#if defined(__x86_64__)
+    __asm__ __volatile__("prefetchw %0" ::"m"(*(const unsigned char *)line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
 }
 
 #endif

@@ -54,9 +54,11 @@
  * process execute a full fence.  wait.c has the schemes for systems that lack it.
  *
  * Aliasing: the header a consumer polls lies where payload may have lain one lap before, so whoever
- * supplies payload could forge the next header.  Therefore a frame's header is stored only when the
- * header behind it is zero: a reachable header is either zero or genuine.  The zeros are written
- * ahead, behind the store that publishes, so that the fetch of their lines delays no message.
+ * supplies payload could forge the next header.  Therefore publish stores the first header of what
+ * was claimed only when the header behind the last is zero: a reachable header is either zero or
+ * genuine.  Small frames find that zero written ahead, behind the store that published before, so
+ * that the fetch of its line delays no message; whoever claims more than GYRE_ZERO_AHEAD fetches
+ * so many lines that one more does not matter.
  */
 #ifndef GYRE_FAST_H
 #define GYRE_FAST_H
@@ -103,6 +105,9 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 /* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
 #define GYRE_ZERO_AHEAD 128u
 
+/* How far ahead of a claimed frame the producer asks for lines that it will write. */
+#define GYRE_FETCH_AHEAD 512u
+
 /*
  * The first member of struct gyre_producer.  Private: it changes with the library's major
  * version.
@@ -133,7 +138,10 @@ struct gyre_fast_consumer {
     uint64_t             held_seq;
     uint64_t            *released_pos; /* of the seat; a tap's own word */
     const uint64_t      *room_pos;
-    const uint64_t      *horizon_pos; /* reliable: granted_pos, which no joiner takes back */
+    const uint64_t      *horizon_pos;     /* reliable: granted_pos, which no joiner takes back */
+    uint64_t             last_size;       /* of the last message's payload, */
+    uint64_t             last_frame_size; /* of its frame, */
+    uint64_t             last_offset; /* and the last offset at which another one like it fits */
 };
 
 /* The slow side of the four, in producer.c, consumer.c and wait.c. */
@@ -172,6 +180,7 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
     if (gyre__pos_after(end, p->open_pos))
         return gyre__claim_slow(producer, size);
     frame = gyre__header_at(p->ring, pos & p->mask);
+    gyre_prefetch_write((unsigned char *)frame + GYRE_FETCH_AHEAD);
     if (pos == p->published_pos)
         p->first_header = header;
     else
@@ -189,13 +198,21 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 GYRE_FAST void gyre_publish(struct gyre_producer *producer)
 {
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
+    unsigned char             *ring = p->ring;
+    uint64_t                   mask = p->mask;
+    uint64_t                   step = p->align_mask + 1;
     uint64_t                   pos = p->published_pos;
     uint64_t                   end = p->claim_pos;
+    uint64_t                   zero = p->zero_pos;
 
     if (pos == end)
         return;
+    if (!gyre__pos_after(zero, end)) { /* more was claimed than is zero ahead */
+        gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0); /* E1 */
+        zero = end + step;
+    }
     GYRE_FAULT(publish_ready);
-    gyre_store_release_64(gyre__header_at(p->ring, pos & p->mask), p->first_header); /* E1 E3 */
+    gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
     GYRE_FAULT(publish_stored);
     if (gyre_load_relaxed_64(p->sleepers) != 0) /* E3 */
         gyre__wake_sleepers(producer);
@@ -204,11 +221,9 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     end += GYRE_ZERO_AHEAD;
     if (gyre__pos_after(end, p->limit_pos))
         end = p->limit_pos;
-    for (pos = p->zero_pos; gyre__pos_after(end, pos); pos += p->align_mask + 1)
-        gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), 0); /* for a later E1 */
-    p->zero_pos = pos;
-    pos -= p->align_mask + 1;
-    p->open_pos = gyre__pos_after(pos, p->lap_end_pos) ? p->lap_end_pos : pos;
+    for (; gyre__pos_after(end, zero); zero += step)
+        gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0); /* for a later E1 */
+    p->zero_pos = zero;
 }
 
 /*
@@ -223,16 +238,22 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
     uint64_t                   offset = c->peek_pos & c->mask;
     const unsigned char       *frame = c->ring + offset;
     uint64_t header = gyre_load_acquire_64((const uint64_t *)(const void *)frame); /* E1 */
-    uint64_t payload = header & GYRE_FRAME_SIZE_MASK;
-    uint64_t expected = c->peek_seq << 32 | GYRE_FRAME_PUBLISHED;
+    uint64_t payload = header ^ (c->peek_seq << 32 | GYRE_FRAME_PUBLISHED);
 
-    if (header == 0)
-        return NULL;
-    /* Another number, padding, or a size that leads out of the ring. */
-    if ((header ^ payload) != expected || payload + GYRE_FRAME_HEADER_SIZE > c->mask + 1 - offset)
-        return gyre__peek_slow(consumer, size);
+    /* Where the next frame begins is known without the header if this one is like the last. */
+    if (payload != c->last_size || offset > c->last_offset) {
+        if (header == 0)
+            return NULL;
+        /* Another number, padding, or a size that leads out of the ring. */
+        if (payload > GYRE_FRAME_SIZE_MASK ||
+            payload + GYRE_FRAME_HEADER_SIZE > c->mask + 1 - offset)
+            return gyre__peek_slow(consumer, size);
+        c->last_size = payload;
+        c->last_frame_size = (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
+        c->last_offset = c->mask + 1 - GYRE_FRAME_HEADER_SIZE - payload;
+    }
     GYRE_FAULT(peek_seen);
-    c->peek_pos += (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
+    c->peek_pos += c->last_frame_size;
     c->peek_seq++;
     *size = (uint32_t)payload;
     return frame + GYRE_FRAME_HEADER_SIZE;
@@ -268,6 +289,18 @@ GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
 }
 
 #endif
+
+/*
+ * Runs: as gyre_claim and gyre_peek for up to `*count` messages at once, all of one size and side
+ * by side: number i lies `i * *stride` bytes behind the one returned.  `*count` receives how many
+ * they are, at least 1; a run also ends at the end of the ring, where the room or the messages end,
+ * and before a message of another size.  NULL likewise, or if `*count` is 0.  For small messages
+ * far less work than as many single calls.
+ */
+GYRE_API void       *gyre_claim_run(struct gyre_producer *producer, uint32_t size, uint32_t *count,
+                                    uint32_t *stride);
+GYRE_API const void *gyre_peek_run(struct gyre_consumer *consumer, uint32_t *size, uint32_t *count,
+                                   uint32_t *stride);
 
 #ifdef __cplusplus
 }

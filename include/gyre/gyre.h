@@ -274,7 +274,7 @@ GYRE_API void gyre_consumer_close(struct gyre_consumer *consumer);
 GYRE_API uint32_t gyre_producer_max_size(const struct gyre_producer *producer);
 GYRE_API uint32_t gyre_consumer_max_size(const struct gyre_consumer *consumer);
 
-/* gyre_claim, gyre_publish, gyre_peek and gyre_release: inline here, exported by the library. */
+/* gyre_claim, gyre_publish, gyre_peek, gyre_release: inline here, exported too; and runs. */
 #ifdef __cplusplus
 }
 #endif

@@ -31,7 +31,7 @@ bit  dead, over;
 byte place[MESSAGES + 1], size_of[MESSAGES + 1], sent, end_pos;
 
 #define LAP_END(pos) ((pos) + WORDS - (pos) % WORDS)
-#define OPEN (zero_pos - 1 < lap_end -> zero_pos - 1 : lap_end)
+#define OPEN (limit - 1 < lap_end -> limit - 1 : lap_end)
 
 inline take_over()
 {
@@ -105,14 +105,6 @@ inline claim()
             refresh(begin + size + 1);
             if :: begin != pos -> put_header(pos, PADDING + begin - pos) :: else fi;
             put_header(begin, size);
-            if
-            :: zero_pos <= begin + size ->
-#ifndef BUG_NOT_ZEROED
-                AT(begin + size) = 0;
-#endif
-                zero_pos = begin + size + 1
-            :: else
-            fi;
             lap_end = LAP_END(begin + size);
             open_pos = OPEN
         :: else -> put_header(pos, size)
@@ -134,13 +126,20 @@ inline claim()
 
 inline publish()
 {
+    if
+    :: zero_pos <= pos ->
+#ifndef BUG_NOT_ZEROED
+        AT(pos) = 0;
+#endif
+        zero_pos = pos + 1
+    :: else
+    fi;
     atomic { AT(published) = first; first = 0; sent = seq; end_pos = pos };
     published = pos;
     do
     :: zero_pos < pos + ZERO_AHEAD && zero_pos < limit -> AT(zero_pos) = 0; zero_pos++
     :: else -> break
-    od;
-    open_pos = OPEN
+    od
 }
 
 active proctype producer()

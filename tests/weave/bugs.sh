@@ -77,12 +77,12 @@ fast=include/gyre/fast.h
 bug "E1 the first header of a batch is stored by claim" publish_peek $fast \
     'p->first_header = header; else gyre_store_relaxed_64(frame, header);' \
     'p->first_header = header; gyre_store_relaxed_64(frame, header);'
-bug "E1 the next header is not zeroed, slow path" reuse src/producer.c \
-    'gyre_store_relaxed_64(gyre__header_at(fast->ring, end & fast->mask), 0);' ''
-bug "E1 the next header is not zeroed, fast path" reuse $fast \
-    'gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), 0);' '(void)0;'
+bug "E1 the next header is not zeroed, behind a large claim" reuse $fast \
+    'gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0);' ';'
+bug "E1 the next header is not zeroed, ahead" reuse $fast \
+    'gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0);' '(void)0;'
 bug "E1 the zeros are written behind the claim" reuse $fast \
-    'for (pos = p->zero_pos;' 'p->zero_pos += p->align_mask + 1; for (pos = p->zero_pos;'
+    'for (; gyre__pos_after(end, zero);' 'zero += step; for (; gyre__pos_after(end, zero);'
 
 bug "E2 the limit is one frame too far" reuse src/producer.c \
     'uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity;' \
@@ -104,9 +104,9 @@ bug "E3 the bell is cleared after the last look" sleep_barrier src/wait.c \
 bug "E3 slices without time to settle" sleep_slices src/wait.c \
     'gyre__let_settle(); return false;' 'return false;'
 bug "E3 the bells are rung before the bits are taken" sleep_slices src/wake.c \
-    'gyre_and_64(&ring->sleepers->mask, ~mask | GYRE_SLEEPERS_FENCE);' \
+    'gyre_and_64(&ring->sleepers->mask, ~mask);' \
     'ring_all(producer, mask, 8);
-     gyre_and_64(&ring->sleepers->mask, ~mask | GYRE_SLEEPERS_FENCE); return;'
+     gyre_and_64(&ring->sleepers->mask, ~mask); return;'
 bug "E3 a strict ring does not fence" sleep_strict src/wake.c \
     'gyre_fence_full(); /* E3, the fence mode */' ''
 
@@ -199,8 +199,8 @@ bug "E12 the fence bit falls before the ack" fence_relaxed src/wake.c \
     'gyre_and_64(&ring->sleepers->mask, ~GYRE_SLEEPERS_FENCE);
      gyre_store_release_32(&ring->front->fence_ack, 0); if (needs_fence(ring)) {'
 
-bug "E13 the bell is rung before the flag" interrupt src/wait.c \
-    '(void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */' '' src/wait.c \
+bug "E13 the bell is rung before the flag" interrupt src/wake.c \
+    '(void)gyre_exchange_32(&consumer->ring.is_interrupted, 1); /* E13 */' '' src/wake.c \
     'else if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);' \
     'else if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);
      (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1);'
@@ -224,8 +224,8 @@ bug "E17 no fence before the last one looks" group_end src/member.c 'gyre_fence_
 # What x86 forgives and other machines do not.
 arguments=(--weak)
 bug "E1 the header is stored without release" publish_peek $fast \
-    'gyre_store_release_64(gyre__header_at(p->ring, pos & p->mask), p->first_header);' \
-    'gyre_store_relaxed_64(gyre__header_at(p->ring, pos & p->mask), p->first_header);'
+    'gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header);' \
+    'gyre_store_relaxed_64(gyre__header_at(ring, pos & mask), p->first_header);'
 bug "E8 a landmark's pos is stored without release" join_newest src/history.c \
     'gyre_store_release_64(&slot->pos, mark->pos);' 'gyre_store_relaxed_64(&slot->pos, mark->pos);'
 
