@@ -392,6 +392,7 @@ static void a_full_fifo_blocks_nobody(void)
     gyre_producer_close(producer);
 }
 
+/* Waits that are long enough to sleep, behind their spin, forget the byte of an earlier ring. */
 static void plain_waits_and_arms_mix(void)
 {
     struct gyre_producer *producer = open_producer(0, 0);
@@ -406,12 +407,12 @@ static void plain_waits_and_arms_mix(void)
         serve(&reader);
         put(producer, i);
         EXPECT_STATUS(gyre_recv(reader.consumer, message, sizeof(message), &size, 0), GYRE_OK);
-        EXPECT_STATUS(gyre_wait(reader.consumer, gyre_now_ns() + 1000), GYRE_TIMEOUT);
+        EXPECT_STATUS(gyre_wait(reader.consumer, gyre_now_ns() + NS_PER_MS), GYRE_TIMEOUT);
         EXPECT_EQ(bytes_in(reader.fd), 0);
         put(producer, i + 1);
         EXPECT_STATUS(gyre_wait_any(crowd, 1, trial_patience(), &which), GYRE_OK);
         EXPECT_STATUS(gyre_recv(reader.consumer, message, sizeof(message), &size, 0), GYRE_OK);
-        EXPECT_STATUS(gyre_wait_any(crowd, 1, gyre_now_ns() + 1000, &which), GYRE_TIMEOUT);
+        EXPECT_STATUS(gyre_wait_any(crowd, 1, gyre_now_ns() + NS_PER_MS, &which), GYRE_TIMEOUT);
         reader.next = i + 2;
         serve(&reader);
         put(producer, i + 2);
