@@ -10,7 +10,7 @@
 #include <gyre/atomic.h>
 
 /* The seats of the dead, but that of the one who asks.  True if one was found. */
-static bool evict_dead(struct gyre_ring *ring, const struct gyre_shared_seat *own,
+static bool clear_dead(struct gyre_ring *ring, const struct gyre_shared_seat *own,
                        const struct gyre_shared_group *group)
 {
     bool is_any = false;
@@ -31,7 +31,7 @@ static void look_for_consumers(void *context)
 {
     struct gyre_producer *producer = context;
 
-    if (evict_dead(&producer->ring, NULL, NULL))
+    if (clear_dead(&producer->ring, NULL, NULL))
         sync_bell_ring(&producer->ring.room_bell);
 }
 
@@ -73,7 +73,7 @@ static void look_for_producer(void *context)
     const struct gyre_shared_group *group = consumer->member.group;
     bool                            is_any = is_producer_dead(consumer);
 
-    if (group != NULL && evict_dead(&consumer->ring, consumer->seat, group))
+    if (group != NULL && clear_dead(&consumer->ring, consumer->seat, group))
         is_any = true; /* it may have left a claim */
     if (is_any)
         ring_owner(consumer);

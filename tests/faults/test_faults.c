@@ -872,7 +872,7 @@ static uint32_t all_halts(struct process *survivors, const struct stop *stops, u
     for (uint32_t i = TRIAL_IS_WINDOWS; i < TRIAL_COUNT(actions); i++)
         for (uint32_t at = 0; at < count * repeats; at++) {
             const struct stop *stop = &stops[at % count];
-            uint32_t           load = IDLE << (at % 4);
+            uint32_t           load = (uint32_t)IDLE << (at % 4);
             while ((stop->loads & load) == 0)
                 load = load == ASLEEP ? IDLE : load << 1;
             if (stop->action != FAULT_KILL)
