@@ -78,9 +78,9 @@ static enum gyre_status open_once(const struct sync_place            *place,
     return status;
 }
 
-/* Opens the ring at a place, of which the options say more. */
-static enum gyre_status open_at(struct sync_place *place, const struct gyre_consumer_options *given,
-                                struct gyre_consumer **consumer, struct gyre_error *error)
+enum gyre_status gyre__consumer_open_at(struct sync_place                  *place,
+                                        const struct gyre_consumer_options *given,
+                                        struct gyre_consumer **consumer, struct gyre_error *error)
 {
     struct gyre_consumer_options checked;
     struct sync_birth           *birth = NULL;
@@ -123,19 +123,7 @@ enum gyre_status gyre_consumer_open(const char *name, const struct gyre_consumer
     memset(error, 0, sizeof(*error));
     if (!gyre__name_is_good(name))
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "name");
-    return open_at(&place, options, consumer, error);
-}
-
-enum gyre_status gyre_consumer_adopt(intptr_t from, const struct gyre_consumer_options *options,
-                                     struct gyre_consumer **consumer, struct gyre_error *error)
-{
-    struct gyre_error ignored;
-    struct sync_place place = {.name = "", .is_sealed = true, .from = from};
-
-    if (error == NULL)
-        error = &ignored;
-    memset(error, 0, sizeof(*error));
-    return open_at(&place, options, consumer, error);
+    return gyre__consumer_open_at(&place, options, consumer, error);
 }
 
 void gyre_consumer_close(struct gyre_consumer *consumer)

@@ -288,6 +288,11 @@ bool gyre__is_overrun(const struct gyre_consumer *consumer);
 
 /* consumer.c */
 
+/* Opens the ring at a place, of which the options say more. */
+enum gyre_status gyre__consumer_open_at(struct sync_place                  *place,
+                                        const struct gyre_consumer_options *given,
+                                        struct gyre_consumer **consumer, struct gyre_error *error);
+
 /* True if there is something at the next position.  No system call, no side effect. */
 bool gyre__is_ready(const struct gyre_consumer *consumer);
 

@@ -266,7 +266,7 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer)
         return consumer->fast.peek_pos != member->end_pos ? GYRE_OK : GYRE_BAD_ARGUMENT;
     }
     if (gyre_load_acquire_64(&consumer->seat->control) != consumer->control) /* E10 */
-        return GYRE_EVICTED;                                                 /* it claims no more */
+        return consumer->verdict = GYRE_EVICTED;                             /* it claims no more */
     gyre__look_at_mates(consumer);
     if (has_orphans(member->group) && gyre__adopt_any(consumer))
         return GYRE_OK;

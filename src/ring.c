@@ -369,22 +369,3 @@ enum gyre_status gyre__ring_look(struct gyre_ring *ring, const struct sync_place
     }
     return status;
 }
-
-enum gyre_status gyre_ring_share(struct gyre_producer *producer, enum gyre_consumer_kind kind,
-                                 intptr_t to, intptr_t *ticket, struct gyre_error *error)
-{
-    struct gyre_error ignored;
-    struct gyre_ring *ring = &producer->ring;
-
-    if (error == NULL)
-        error = &ignored;
-    memset(error, 0, sizeof(*error));
-    if (ticket == NULL)
-        return gyre__blame(error, GYRE_BAD_ARGUMENT, "ticket");
-    if (kind > GYRE_TAP)
-        return gyre__blame(error, GYRE_BAD_ARGUMENT, "kind");
-    if (ring->is_forked)
-        return gyre__blame(error, GYRE_FORKED, "producer");
-    return sync_site_share(ring->site, &ring->data, kind == GYRE_TAP ? NULL : &ring->ctrl, to,
-                           ticket, error);
-}

@@ -210,7 +210,7 @@ bug "E13 the bell is rung before the flag" interrupt src/wake.c \
     'else if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);
      (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1);'
 bug "E13 the last look does not see the flag" interrupt src/wait.c \
-    'gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */ is_at_end' 'is_at_end'
+    'gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */ gyre__is_told' 'gyre__is_told'
 
 bug "E14 next_pos is moved without comparing" group src/member.c \
     'return gyre_compare_exchange_pair(consumer->member.group->next, next, moved);' \
