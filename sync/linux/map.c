@@ -100,12 +100,16 @@ static enum gyre_status make_object(struct sync_site *site, enum sync_object obj
     return GYRE_OK;
 }
 
+bool site_is_whole(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) && status->st_size > 0 &&
+           status->st_blocks * 512 >= status->st_size; /* a hole's touch may be SIGBUS */
+}
+
 static enum gyre_status judge_file(struct sync_site *site, enum sync_object object,
                                    const struct stat *status, struct gyre_error *error)
 {
-    if (!S_ISREG(status->st_mode) || status->st_size <= 0)
-        return sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
-    if (status->st_blocks * 512 < status->st_size) /* a hole: its touch may be SIGBUS */
+    if (!site_is_whole(status))
         return sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
     if (!site_trusts(&site->access, site_file_of(object), status))
         return sync_fail(error, GYRE_DENIED, 0, "fstat");

@@ -244,7 +244,7 @@ enum gyre_status sealed_take(struct sync_site *site, enum sync_object object, bo
         return site_blame(error, sync_fail(error, GYRE_DENIED, 0, "recvmsg"), site_file_of(object));
     if (sync_calls.fstat(fd, &file) != 0)
         return site_fail(error, errno, "fstat");
-    if (!S_ISREG(file.st_mode) || file.st_size <= 0)
+    if (!site_is_whole(&file))
         return site_blame(error, sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat"),
                           site_file_of(object));
     status = check_seals(fd, error);

@@ -115,6 +115,16 @@ static enum gyre_status open_lock_file(struct sync_site *site, struct gyre_error
     return GYRE_OK;
 }
 
+static enum gyre_status open_named(struct sync_site *site, struct gyre_error *error)
+{
+    enum site_dir    purpose = site->mode == SYNC_SITE_CREATE ? SITE_DIR_MAKE : SITE_DIR_FIND;
+    enum gyre_status status = site_open_dir(&site->access, purpose, &site->dir_fd, error);
+
+    if (status == GYRE_OK && site->mode != SYNC_SITE_LOOK)
+        status = open_lock_file(site, error);
+    return status;
+}
+
 enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_site_mode mode,
                                    struct sync_site **site, struct gyre_error *error)
 {
@@ -130,14 +140,9 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
     made->given[SYNC_CTRL] = -1;
     made->watch_fd = -1;
     (void)snprintf(made->name, sizeof(made->name), "%s", place->name);
-    status = place->is_sealed ? sealed_open(made, place, error)
-                              : site_read_place(place, &made->access, error);
-    if (status == GYRE_OK && !place->is_sealed)
-        status =
-            site_open_dir(&made->access, mode == SYNC_SITE_CREATE ? SITE_DIR_MAKE : SITE_DIR_FIND,
-                          &made->dir_fd, error);
-    if (status == GYRE_OK && !place->is_sealed && mode != SYNC_SITE_LOOK)
-        status = open_lock_file(made, error);
+    status = site_read_place(place, &made->access, error);
+    if (status == GYRE_OK)
+        status = place->is_sealed ? sealed_open(made, place, error) : open_named(made, error);
     if (status != GYRE_OK) {
         sync_site_close(made);
         return status;

@@ -89,6 +89,9 @@ enum gyre_status site_compare(struct sync_site *site, enum site_file file,
 /* access.c: names the file in an error that names nothing yet. */
 enum gyre_status site_blame(struct gyre_error *error, enum gyre_status status, enum site_file file);
 
+/* map.c: true for a file that can be mapped: regular, not empty, no hole, whose touch may fail. */
+bool site_is_whole(const struct stat *status);
+
 /* map.c */
 enum site_file   site_file_of(enum sync_object object);
 int              site_commit(int fd, uint64_t size); /* 0 or an errno */

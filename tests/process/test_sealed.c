@@ -247,6 +247,11 @@ static void what_cannot_be_is_said(void)
     options.mode = 0640;
     EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &producer, &error), GYRE_BAD_ARGUMENT);
     EXPECT_TRUE(strcmp(error.field, "mode") == 0);
+    options.mode = 0;
+    options.sddl = "nonsense";
+    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &producer, &error),
+                  TRIAL_IS_WINDOWS ? GYRE_BAD_ARGUMENT : GYRE_UNSUPPORTED);
+    EXPECT_TRUE(strcmp(error.field, "sddl") == 0);
     wanted.owner = "0";
     EXPECT_STATUS(gyre_consumer_adopt(0, &wanted, &consumer, &error), GYRE_BAD_ARGUMENT);
     EXPECT_TRUE(strcmp(error.field, "owner") == 0);
@@ -438,10 +443,14 @@ static void gifts_that_are_none_are_refused(void)
     expect_gift(GYRE_BAD_LAYOUT, "data");
     for (uint32_t i = 0; i < 8; i++)
         (void)close(fds[i]);
-    for (uint32_t i = 0; i < 3; i++) { /* of a size that may change */
+    for (uint32_t i = 0; i < 3; i++) { /* of a size that may change, and of no memory yet */
         fds[i] = memfd_create("gift", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         EXPECT_TRUE(fds[i] >= 0 && ftruncate(fds[i], 65536) == 0);
     }
+    give_fds(ends[0], words, sizeof(words), fds, 3);
+    expect_gift(GYRE_BAD_LAYOUT, "data"); /* all of it is a hole */
+    for (uint32_t i = 0; i < 3; i++)
+        EXPECT_TRUE(posix_fallocate(fds[i], 0, 65536) == 0);
     give_fds(ends[0], words, sizeof(words), fds, 3);
     expect_gift(GYRE_DENIED, "data");
     for (uint32_t i = 0; i < 3; i++)
