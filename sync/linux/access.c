@@ -173,6 +173,24 @@ enum gyre_status site_open_dir(const struct site_access *access, enum site_dir p
     return GYRE_OK;
 }
 
+enum gyre_status site_list_dir(struct site_access *access, DIR **dir, struct gyre_error *error)
+{
+    struct sync_place ours = {.name = NULL};
+    int               dir_fd, code;
+    enum gyre_status  status = site_read_place(&ours, access, error);
+
+    if (status == GYRE_OK)
+        status = site_open_dir(access, SITE_DIR_LIST, &dir_fd, error);
+    if (status != GYRE_OK)
+        return status;
+    *dir = fdopendir(dir_fd);
+    if (*dir != NULL)
+        return GYRE_OK;
+    code = errno;
+    (void)sync_calls.close(dir_fd);
+    return site_fail(error, code, "fdopendir");
+}
+
 bool site_trusts(const struct site_access *access, enum site_file file, const struct stat *status)
 {
     mode_t bad = file == SITE_DATA ? S_IWGRP | S_IWOTH : S_IWOTH;

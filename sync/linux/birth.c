@@ -6,7 +6,6 @@
 #include "site.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -21,30 +20,6 @@ struct sync_birth {
     bool               is_lent; /* it is the socket from which a sealed site will come */
 };
 
-static enum gyre_status watch_dir(int dir_fd, int *watch_fd, struct gyre_error *error)
-{
-    char path[64];
-    int  code;
-    int  fd = sync_calls.inotify_init(IN_CLOEXEC | IN_NONBLOCK);
-
-    if (fd < 0) {
-        (void)site_fail(error, errno, "inotify_init1");
-        error->field = "inotify"; /* EMFILE is mostly a limit of its own */
-        return error->status;
-    }
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
-    if (sync_calls.inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO) < 0) {
-        code = errno;
-        (void)sync_calls.close(fd);
-        (void)site_fail(error, code, "inotify_add_watch");
-        if (code == ENOSPC)
-            error->field = "inotify";
-        return error->status;
-    }
-    *watch_fd = fd;
-    return GYRE_OK;
-}
-
 /*
  * Another user's directory may be missing still, and it may be closed to inotify, which needs the
  * right to read it: then slices have to do.
@@ -52,11 +27,11 @@ static enum gyre_status watch_dir(int dir_fd, int *watch_fd, struct gyre_error *
 static enum gyre_status try_to_watch(struct sync_birth *birth, struct gyre_error *error)
 {
     bool             is_ours = birth->access.owner == geteuid();
-    int              dir_fd;
+    int              dir_fd, id;
     enum gyre_status status = site_open_dir(&birth->access, SITE_DIR_MAKE, &dir_fd, error);
 
     if (status == GYRE_OK) {
-        status = watch_dir(dir_fd, &birth->fd, error);
+        status = site_watch(dir_fd, IN_CREATE | IN_MOVED_TO, &birth->fd, &id, error);
         (void)sync_calls.close(dir_fd);
     }
     if (!is_ours && (status == GYRE_NOT_FOUND || status == GYRE_DENIED))

@@ -6,7 +6,6 @@
  */
 #include "site.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,32 +113,22 @@ static bool judge(int dir_fd, const struct site_access *access, char *ring,
 enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
                                   void *context, struct gyre_error *error)
 {
-    struct sync_place  ours = {.name = NULL};
     struct site_access access;
-    int                dir_fd;
-    enum gyre_status   status = site_read_place(&ours, &access, error);
     DIR               *dir;
+    enum gyre_status   status = site_list_dir(&access, &dir, error);
     struct dirent     *entry;
 
-    if (status == GYRE_OK)
-        status = site_open_dir(&access, SITE_DIR_LIST, &dir_fd, error);
     if (status == GYRE_NOT_FOUND)
         return GYRE_OK; /* no directory, no litter */
     if (status != GYRE_OK)
         return status;
-    dir = fdopendir(dir_fd);
-    if (dir == NULL) {
-        int code = errno;
-        (void)sync_calls.close(dir_fd);
-        return site_fail(error, code, "fdopendir");
-    }
     while ((entry = readdir(dir)) != NULL) {
         char                ring[SITE_FILE_SIZE];
         struct sync_finding finding = {SYNC_LITTER_FOREIGN, ring, entry->d_name, 0};
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         (void)snprintf(ring, sizeof(ring), "%s", entry->d_name);
-        if (judge(dir_fd, &access, ring, &finding))
+        if (judge(dirfd(dir), &access, ring, &finding))
             visit(&finding, context);
     }
     (void)closedir(dir);

@@ -9,7 +9,6 @@
  */
 #include "site.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,25 +366,15 @@ int site_lock_fd_for_looking(struct sync_site *site)
 enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
                                 struct gyre_error *error)
 {
-    struct sync_place  ours = {.name = NULL};
     struct site_access access;
-    int                dir_fd;
-    enum gyre_status   status = site_read_place(&ours, &access, error);
     DIR               *dir;
+    enum gyre_status   status = site_list_dir(&access, &dir, error);
     struct dirent     *entry;
 
-    if (status == GYRE_OK)
-        status = site_open_dir(&access, SITE_DIR_LIST, &dir_fd, error);
     if (status == GYRE_NOT_FOUND)
         return GYRE_OK; /* no directory, no rings */
     if (status != GYRE_OK)
         return status;
-    dir = fdopendir(dir_fd);
-    if (dir == NULL) {
-        int code = errno;
-        (void)sync_calls.close(dir_fd);
-        return site_fail(error, code, "fdopendir");
-    }
     while ((entry = readdir(dir)) != NULL) {
         size_t length = strlen(entry->d_name);
         if (length <= 5 || strcmp(entry->d_name + length - 5, ".data") != 0)

@@ -4,6 +4,7 @@
 #ifndef GYRE_SYNC_LINUX_SITE_H
 #define GYRE_SYNC_LINUX_SITE_H
 
+#include <dirent.h>
 #include <limits.h>
 #include <time.h>
 
@@ -69,6 +70,9 @@ enum site_dir {
 enum gyre_status site_open_dir(const struct site_access *access, enum site_dir purpose, int *dir_fd,
                                struct gyre_error *error);
 
+/* access.c: opens our own directory of rings, to read it; NOT_FOUND if there is none. */
+enum gyre_status site_list_dir(struct site_access *access, DIR **dir, struct gyre_error *error);
+
 /*
  * access.c: true for a file that a ring may use: regular, one link at most, of the owner or root,
  * DATA writable by nobody else and the others not by everybody.
@@ -117,6 +121,13 @@ int site_lock_byte(int fd, int command, short type, off_t byte);
  * in error->field what is used up.
  */
 enum gyre_status site_fail(struct gyre_error *error, int code, const char *call);
+
+/*
+ * watch.c: a new inotify descriptor for `events` at what `fd` is of; *id is the watch in it.
+ * NO_MEMORY names "inotify" where a limit of its own is used up.
+ */
+enum gyre_status site_watch(int fd, uint32_t events, int *watch_fd, int *id,
+                            struct gyre_error *error);
 
 /* bell.c: until when one may sleep before the peer, if there is one, is looked at. */
 uint64_t bell_until(uint32_t peer_role, uint64_t deadline_ns);

@@ -32,30 +32,29 @@ struct sync_watch {
     pthread_t thread;
 };
 
-/* Opens an inotify descriptor for closes of the lock file. */
-static enum gyre_status watch_lock_file(const struct sync_site *site, int *watch_fd, int *id,
-                                        struct gyre_error *error)
+enum gyre_status site_watch(int fd, uint32_t events, int *watch_fd, int *id,
+                            struct gyre_error *error)
 {
     char path[64];
     int  code;
-    int  fd = sync_calls.inotify_init(IN_CLOEXEC | IN_NONBLOCK);
+    int  made = sync_calls.inotify_init(IN_CLOEXEC | IN_NONBLOCK);
 
-    if (fd < 0) {
+    if (made < 0) {
         (void)site_fail(error, errno, "inotify_init1");
         error->field = "inotify"; /* EMFILE is mostly a limit of its own */
         return error->status;
     }
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", site->lock_fd);
-    *id = sync_calls.inotify_add_watch(fd, path, IN_CLOSE_WRITE);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    *id = sync_calls.inotify_add_watch(made, path, events);
     if (*id < 0) {
         code = errno;
-        (void)sync_calls.close(fd);
+        (void)sync_calls.close(made);
         (void)site_fail(error, code, "inotify_add_watch");
         if (code == ENOSPC)
             error->field = "inotify";
         return error->status;
     }
-    *watch_fd = fd;
+    *watch_fd = made;
     return GYRE_OK;
 }
 
@@ -90,7 +89,7 @@ enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t
     bool              is_free;
 
     if (site->watch_fd < 0)
-        (void)watch_lock_file(site, &site->watch_fd, &id, &ignored);
+        (void)site_watch(site->lock_fd, IN_CLOSE_WRITE, &site->watch_fd, &id, &ignored);
     if (end_ns > deadline_ns)
         end_ns = deadline_ns;
     while (!(is_free = sync_lease_is_free(site, role)) && (now = sync_clock_now_ns()) < end_ns) {
@@ -150,7 +149,7 @@ enum gyre_status sync_watch_open(struct sync_site *site, void (*look)(void *cont
         return site_fail(error, ENOMEM, "malloc");
     made->look = look;
     made->context = context;
-    status = watch_lock_file(site, &made->fd, &made->id, error);
+    status = site_watch(site->lock_fd, IN_CLOSE_WRITE, &made->fd, &made->id, error);
     if (status == GYRE_OK && (code = start(made)) != 0) {
         (void)sync_calls.close(made->fd);
         status = sync_fail(error, GYRE_NO_MEMORY, code, "pthread_create");
