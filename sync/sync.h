@@ -77,18 +77,6 @@ static inline enum gyre_status sync_site_open(const char *name, enum sync_site_m
     return sync_site_open_at(&place, mode, site, error);
 }
 
-/*
- * Gives a sealed site's objects to another process: all of them, or for a tap DATA alone, for
- * reading.  Nobody who has them can change their sizes, or write to DATA.  Linux: sends them
- * through the Unix socket `to`, connected; BUSY: it is full.  Windows: `to` is a process, open for
- * PROCESS_DUP_HANDLE; *ticket is what that process opens the site with.  DENIED, NO_MEMORY, SYSTEM,
- * UNSUPPORTED (this site is not sealed).
- */
-struct sync_map;
-enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
-                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
-                                 struct gyre_error *error);
-
 /* Frees the site and all it holds: lock, attachment, leases.  Removes nothing.  NULL is allowed. */
 void sync_site_close(struct sync_site *site);
 
@@ -230,6 +218,17 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
 
 /* Unmaps; a map that is not mapped is allowed. */
 void sync_map_close(struct sync_map *map);
+
+/*
+ * Gives a sealed site's objects to another process: all of them, or for a tap DATA alone, for
+ * reading.  Nobody who has them can change their sizes, or write to DATA.  Linux: sends them
+ * through the Unix socket `to`, connected; BUSY: it is full.  Windows: `to` is a process, open for
+ * PROCESS_DUP_HANDLE; *ticket is what that process opens the site with.  DENIED, NO_MEMORY, SYSTEM,
+ * UNSUPPORTED (this site is not sealed).
+ */
+enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
+                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
+                                 struct gyre_error *error);
 
 /*
  * lease: a role held by one handle of one living process.  It ends by drop, by sync_site_close and
