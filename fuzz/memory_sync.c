@@ -339,46 +339,6 @@ enum gyre_status sync_lease_wait(struct sync_site *site, uint32_t role, uint64_t
     return sync_lease_is_free(site, role) ? GYRE_OK : GYRE_TIMEOUT;
 }
 
-/* There are no threads: nobody watches. */
-enum gyre_status sync_watch_open(struct sync_site *site, void (*look)(void *context), void *context,
-                                 struct sync_watch **watch, struct gyre_error *error)
-{
-    (void)site, (void)look, (void)context, (void)error;
-    *watch = NULL;
-    return GYRE_OK;
-}
-
-void sync_watch_close(struct sync_watch *watch)
-{
-    (void)watch;
-}
-
-void sync_watch_abandon(struct sync_watch *watch)
-{
-    (void)watch;
-}
-
-enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
-                                  void *context, struct gyre_error *error)
-{
-    (void)visit, (void)context, (void)error;
-    return GYRE_OK;
-}
-
-bool sync_litter_remove(const struct sync_finding *finding)
-{
-    (void)finding;
-    return false;
-}
-
-enum gyre_status sync_litter_space(uint64_t *size, uint64_t *free_size, struct gyre_error *error)
-{
-    (void)error;
-    *size = UINT64_MAX;
-    *free_size = UINT64_MAX;
-    return GYRE_OK;
-}
-
 /* --- bells ------------------------------------------------------------------------------------ */
 
 enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t *word,
@@ -441,14 +401,6 @@ enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t coun
             return SYNC_RUNG;
     idle(deadline_ns);
     return deadline_ns != UINT64_MAX ? SYNC_TIMED_OUT : SYNC_RUNG;
-}
-
-enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
-                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
-                                 struct gyre_error *error)
-{
-    (void)site, (void)data, (void)ctrl, (void)to, (void)ticket;
-    return sync_fail(error, GYRE_UNSUPPORTED, 0, "share");
 }
 
 uint32_t sync_bell_many_limit(void)
