@@ -11,12 +11,26 @@
 
 #include <gyre/atomic.h>
 
+#define COUNT_ROUNDS 1000u /* a word that others never leave alone must not hold us */
+
 struct gyre_shared_group *gyre__seat_group(const struct gyre_ring        *ring,
                                            const struct gyre_shared_seat *seat)
 {
     uint32_t number = gyre_load_relaxed_32(&seat->group);
 
     return number == 0 || number > GYRE_GROUP_COUNT ? NULL : &ring->groups[number - 1];
+}
+
+void gyre__group_count(uint64_t *word, uint64_t count)
+{
+    uint64_t seen = gyre_load_relaxed_64(word);
+
+    for (uint32_t i = 0; i < COUNT_ROUNDS; i++) {
+        uint64_t was = gyre_compare_exchange_64(word, seen, seen + count); /* no edge: for people */
+        if (was == seen)
+            return;
+        seen = was;
+    }
 }
 
 static bool is_in(const uint64_t bitmap[GYRE_BITMAP_WORDS], uint32_t seat_idx)

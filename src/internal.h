@@ -365,6 +365,9 @@ bool gyre__group_is_done(const struct gyre_ring *ring, const struct gyre_shared_
 struct gyre_shared_group *gyre__seat_group(const struct gyre_ring        *ring,
                                            const struct gyre_shared_seat *seat);
 
+/* Adds to one of a group's counts for people. */
+void gyre__group_count(uint64_t *word, uint64_t count);
+
 /* member.c: the reader's side for members of groups; see their namesakes in consumer.c */
 bool             gyre__member_is_ready(const struct gyre_consumer *consumer);
 bool             gyre__member_is_at_end(const struct gyre_consumer *consumer);

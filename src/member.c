@@ -182,17 +182,7 @@ static bool claim(struct gyre_consumer *consumer, const uint64_t next[2],
 
 static enum gyre_status lose(struct gyre_consumer *consumer, uint64_t count)
 {
-    struct gyre_shared_group *group = consumer->member.group;
-    uint64_t                  seen = gyre_load_relaxed_64(&group->lost_count);
-    uint64_t                  was;
-
-    for (uint32_t i = 0; i < CLAIM_ROUNDS; i++) {
-        was = gyre_compare_exchange_64(&group->lost_count, seen, /* no edge: a count for people */
-                                       seen + count);
-        if (was == seen)
-            break;
-        seen = was;
-    }
+    gyre__group_count(&consumer->member.group->lost_count, count);
     return gyre__tell_gap(consumer, count);
 }
 

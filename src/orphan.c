@@ -45,7 +45,6 @@ static bool adopt_held(struct gyre_consumer *consumer, uint32_t seat_idx)
     struct gyre_shared_group *group = consumer->member.group;
     struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
     struct gyre_mark          from, end;
-    uint64_t                  seen;
 
     if (gyre__seat_group(ring, seat) != group || !gyre__claim_is_held(ring, seat_idx, &end.pos))
         return false;
@@ -60,9 +59,7 @@ static bool adopt_held(struct gyre_consumer *consumer, uint32_t seat_idx)
     gyre__member_take_up(consumer, seat_idx, &from, &end);
     consumer->member.is_redelivered = true;
     GYRE_FAULT(adopt_done);
-    seen = gyre_load_relaxed_64(&group->redelivered_count);
-    (void)gyre_compare_exchange_64(&group->redelivered_count, seen,
-                                   seen + 1); /* no edge: a count */
+    gyre__group_count(&group->redelivered_count, 1);
     return true;
 }
 

@@ -68,15 +68,10 @@ static void count_lost(struct gyre_ring *ring, uint32_t seat_idx)
     struct gyre_shared_group *group = gyre__seat_group(ring, seat);
     uint64_t                  count =
         gyre_load_relaxed_64(&seat->claim_end_seq) - gyre_load_relaxed_64(&seat->claim_seq);
-    uint64_t seen, was;
 
     if (group == NULL || count > ring->geometry.capacity / GYRE_FRAME_ALIGN_MIN)
         return;
-    seen = gyre_load_relaxed_64(&group->lost_count);
-    was = gyre_compare_exchange_64(&group->lost_count, seen, seen + count); /* no edge: a count */
-    if (was != seen) /* for people; of two at a time one may go uncounted */
-        (void)gyre_compare_exchange_64(&group->lost_count, was,
-                                       was + count); /* no edge: as above */
+    gyre__group_count(&group->lost_count, count);
 }
 
 static bool evict_seat(struct gyre_producer *producer, uint32_t idx, uint64_t need_pos,
