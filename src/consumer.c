@@ -298,8 +298,7 @@ enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer, uint32_
             /* The message stays.  Whoever was overrun may have read a size that never was. */
             struct gyre_fast_consumer *fast = &consumer->fast;
             fast->peek_seq--;
-            fast->peek_pos -=
-                (message_size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
+            fast->peek_pos -= gyre__frame_size(message_size, fast->align_mask);
             gyre_fence_acquire(); /* E7 */
             if (gyre__is_overrun(consumer)) {
                 status = overrun(consumer);

@@ -96,7 +96,7 @@ enum gyre_frame gyre__frame_judge(const struct gyre_ring *ring, const struct gyr
     /* Padding is shorter than a frame, so none leads from the ring's start to its end, for ever. */
     if (payload > gyre__max_size(capacity) || payload + GYRE_FRAME_HEADER_SIZE > capacity - offset)
         return GYRE_FRAME_BAD;
-    *frame_size = (payload + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
+    *frame_size = gyre__frame_size(payload, align_mask);
     if (payload_size != NULL)
         *payload_size = (uint32_t)payload;
     if ((header ^ payload) == expected)

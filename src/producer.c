@@ -205,8 +205,7 @@ static uint64_t plan_frame(const struct gyre_producer *producer, uint32_t size, 
 {
     const struct gyre_fast_producer *fast = &producer->fast;
     uint64_t                         lap_end = (fast->claim_pos | fast->mask) + 1;
-    uint64_t                         frame =
-        ((uint64_t)size + GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
+    uint64_t                         frame = gyre__frame_size(size, fast->align_mask);
 
     *begin = gyre__pos_after(fast->claim_pos + frame, lap_end) ? lap_end : fast->claim_pos;
     return *begin + frame;

@@ -19,17 +19,12 @@ static uint32_t fitting(uint64_t pos, uint64_t end_pos, uint64_t frame_size, uin
     return room < wanted ? (uint32_t)room : wanted;
 }
 
-static uint64_t frame_size_of(uint32_t size, uint64_t align_mask)
-{
-    return ((uint64_t)size + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
-}
-
 void *gyre_claim_run(struct gyre_producer *producer, uint32_t size, uint32_t *count,
                      uint32_t *stride)
 {
     struct gyre_fast_producer *fast = &producer->fast;
     void                      *first = *count == 0 ? NULL : gyre_claim(producer, size);
-    uint64_t                   frame = frame_size_of(size, fast->align_mask);
+    uint64_t                   frame = gyre__frame_size(size, fast->align_mask);
     uint64_t                   pos = fast->claim_pos;
     uint64_t                   header = fast->seq << 32 | GYRE_FRAME_PUBLISHED | size;
     unsigned char             *at = fast->ring + (pos & fast->mask);
@@ -62,7 +57,7 @@ const void *gyre_peek_run(struct gyre_consumer *consumer, uint32_t *size, uint32
 
     if (first == NULL)
         return NULL;
-    frame = frame_size_of(*size, fast->align_mask);
+    frame = gyre__frame_size(*size, fast->align_mask);
     header = fast->peek_seq << 32 | GYRE_FRAME_PUBLISHED | *size;
     /* As above; and a member's mask is zero, because what it polls is no message. */
     most = (pos & fast->mask) == 0 ? 0 : fitting(pos, (pos | fast->mask) + 1, frame, *count - 1);

@@ -260,7 +260,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
 
     gyre__seat_show(consumer);
     fast->align_mask = ring->geometry.frame_align - 1;
-    fast->last_frame_size = (GYRE_FRAME_HEADER_SIZE + fast->align_mask) & ~fast->align_mask;
+    fast->last_frame_size = gyre__frame_size(0, fast->align_mask);
     fast->last_offset = ring->geometry.capacity - GYRE_FRAME_HEADER_SIZE;
     fast->horizon_pos =
         consumer->kind == GYRE_RELIABLE ? &ring->front->granted_pos : &ring->front->horizon_pos;

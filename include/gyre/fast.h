@@ -163,6 +163,12 @@ static inline int gyre__pos_after(uint64_t a, uint64_t b)
     return (int64_t)(a - b) > 0;
 }
 
+/* The frame of a payload of `size` bytes: header and payload, rounded up. */
+static inline uint64_t gyre__frame_size(uint64_t size, uint64_t align_mask)
+{
+    return (size + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
+}
+
 /*
  * Reserves room for one message of `size` bytes and returns it, aligned to 8, to be written before
  * the next gyre_publish.  Several claims make a batch that appears at once.  NULL: there is no room
@@ -172,10 +178,9 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 {
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
     uint64_t                   pos = p->claim_pos;
-    uint64_t                   end =
-        pos + (((uint64_t)size + GYRE_FRAME_HEADER_SIZE + p->align_mask) & ~p->align_mask);
-    uint64_t  header = p->seq << 32 | GYRE_FRAME_PUBLISHED | size;
-    uint64_t *frame;
+    uint64_t                   end = pos + gyre__frame_size(size, p->align_mask);
+    uint64_t                   header = p->seq << 32 | GYRE_FRAME_PUBLISHED | size;
+    uint64_t                  *frame;
 
     if (gyre__pos_after(end, p->open_pos))
         return gyre__claim_slow(producer, size);
@@ -249,7 +254,7 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
             payload + GYRE_FRAME_HEADER_SIZE > c->mask + 1 - offset)
             return gyre__peek_slow(consumer, size);
         c->last_size = payload;
-        c->last_frame_size = (payload + GYRE_FRAME_HEADER_SIZE + c->align_mask) & ~c->align_mask;
+        c->last_frame_size = gyre__frame_size(payload, c->align_mask);
         c->last_offset = c->mask + 1 - GYRE_FRAME_HEADER_SIZE - payload;
     }
     GYRE_FAULT(peek_seen);
