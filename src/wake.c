@@ -199,7 +199,7 @@ void gyre__wake_sleepers(struct gyre_producer *producer)
         return;
     for (uint64_t left = mask; left != 0; left &= left - 1)
         if (gyre__lowest_sleeper(left) < ring->geometry.seat_count)
-            __builtin_prefetch(&ring->seats[gyre__lowest_sleeper(left)], 1);
+            gyre_prefetch_write(&ring->seats[gyre__lowest_sleeper(left)]);
     /* In one step: consumers that change the word without end must not hold us in a loop. */
     gyre_and_64(&ring->sleepers->mask, ~mask); /* E3 */
     GYRE_FAULT(wake_taken);
