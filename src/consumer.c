@@ -16,10 +16,8 @@
 
 static void leave(struct gyre_consumer *consumer)
 {
-    if (!consumer->ring.is_forked) {
-        sync_watch_close(consumer->ring.watch);
-        consumer->ring.watch = NULL;
-    }
+    sync_watch_close(consumer->ring.watch);
+    consumer->ring.watch = NULL;
     sync_bell_close(&consumer->watch_bell);
     if (consumer->seat != NULL && !consumer->ring.is_forked)
         gyre__seat_leave(consumer);

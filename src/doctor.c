@@ -162,16 +162,14 @@ static int look_at_ring(const char *name, void *context)
     struct sync_place     place = {.name = name};
     struct gyre_error     ignored = {GYRE_OK, 0, NULL, NULL};
     struct gyre_ring      ring;
-    bool                  is_open = false;
+    enum gyre_status      status;
 
     memset(&ring, 0, sizeof(ring));
     if (!gyre__name_is_good(name))
         return 0;
-    if (visitor->is_fixing)
-        is_open = gyre__ring_join(&ring, &place, &ignored) == GYRE_OK;
-    if (!visitor->is_fixing)
-        is_open = gyre__ring_look(&ring, &place, true, &ignored) == GYRE_OK;
-    if (!is_open)
+    status = visitor->is_fixing ? gyre__ring_join(&ring, &place, &ignored)
+                                : gyre__ring_look(&ring, &place, true, &ignored);
+    if (status != GYRE_OK)
         return 0; /* it is gone, or its file was judged */
     if (is_in_use(&ring)) {
         if (gyre_load_acquire_32(&ring.front->state) == GYRE_RING_ACTIVE && /* E11 */

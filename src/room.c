@@ -51,6 +51,12 @@ static uint64_t announce_block(struct gyre_producer *producer, uint64_t room_pos
                                                                   : GYRE_SHORT_SLICE_NS;
 }
 
+static bool is_reliable(uint64_t control)
+{
+    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
+           gyre__seat_kind(control) == GYRE_RELIABLE;
+}
+
 /*
  * True if all that the producer waited for was freed and nobody rings: a lost wake-up.  A release
  * that comes in the very moment in which the slice ends is none.
@@ -64,8 +70,7 @@ static bool is_missed(struct gyre_producer *producer, uint64_t room_pos)
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
         const struct gyre_shared_seat *seat = &ring->seats[i];
         uint64_t                       control = gyre_load_acquire_64(&seat->control); /* E10 */
-        if (gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-            gyre__seat_kind(control) == GYRE_RELIABLE &&
+        if (is_reliable(control) &&
             gyre__pos_after(room_pos, gyre_load_acquire_64(&seat->released_pos))) /* E6 */
             return false;
     }
@@ -78,12 +83,6 @@ struct producer_wait {
     bool (*is_met)(struct gyre_producer *producer, uint32_t wanted, uint64_t *need_pos);
     uint32_t wanted;
 };
-
-static bool is_reliable(uint64_t control)
-{
-    return gyre__seat_state(control) == GYRE_SEAT_ACTIVE &&
-           gyre__seat_kind(control) == GYRE_RELIABLE;
-}
 
 bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
 {
