@@ -5,7 +5,7 @@
  * group.  In each round a process in one role is ended at one point (src/fault.h) while the ring is
  * idle, streaming, full or everybody sleeps, and another process goes on.  Then every survivor has
  * received each published message once and whole, and nothing else; a member's message comes again
- * only with its mark; the seats, files and descriptors are those from before; and the time from the
+ * only with its mark; the seats and files are those from before; and the time from the
  * death to the next progress is measured.
  */
 #include <stdlib.h>

@@ -449,8 +449,7 @@ struct aim {
 
 /*
  * Three of four: at the edge, sooner after each sleep and later after each that was cancelled, by
- * steps that grow while they lead the same way.  The others at random,
- * at the ends of slices, too.
+ * steps that grow while they lead the same way.  The others at random, at the ends of slices, too.
  */
 static void wait_for_the_moment(struct aim *aim)
 {
