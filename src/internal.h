@@ -9,6 +9,7 @@
 
 #include <gyre/gyre.h>
 
+#include "pace.h"
 #include "sync.h"
 #include "words.h"
 
@@ -48,12 +49,6 @@ struct gyre_ring {
     bool     is_listed;
     bool     is_attached;
     bool     is_forked;
-};
-
-/* How long to spin before a sleep: as the user said, or what the last waits taught. */
-struct gyre_spin {
-    uint32_t ns;
-    bool     is_fixed;
 };
 
 /* A consumer's bell as its producer rings it. */
@@ -302,7 +297,7 @@ enum gyre_status gyre__tell_gap(struct gyre_consumer *consumer, uint64_t count);
 /* OK: peek has a message.  TIMEOUT: nothing to tell.  Anything else is what gyre_wait returns. */
 enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);
 
-/* wait.c: what both waiting sides share */
+/* sleep.c and room.c: what both waiting sides share */
 #define GYRE_PAUSES_MAX 32u
 #define GYRE_SHORT_SLICE_NS UINT64_C(1000000)
 #define GYRE_LONG_SLICE_NS UINT64_C(100000000)
@@ -323,6 +318,15 @@ void     gyre__end_sleep(struct gyre_consumer *consumer, enum sync_wake woken);
 void     gyre__end_slices(struct gyre_consumer *consumer); /* when the whole wait is over */
 bool     gyre__must_look(const struct gyre_consumer *consumer);
 uint64_t gyre__tap_limit_ns(struct gyre_consumer *consumer);
+
+/* One sleep.  True if the producer was found dead. */
+bool gyre__sleep(struct gyre_consumer *consumer, uint64_t deadline_ns);
+
+/*
+ * A blocked producer hopes for more room than it needs.  All that we are going to free for now is
+ * free, so it shall look whether that is enough.
+ */
+void gyre__ring_if_blocked(struct gyre_consumer *consumer);
 
 /* Gives the consumer's bell a handle.  UNSUPPORTED for taps. */
 enum gyre_status gyre__make_pollable(struct gyre_consumer *consumer, struct gyre_error *error);
@@ -395,12 +399,6 @@ void gyre__free_orphan(struct gyre_ring *ring, uint32_t seat_idx);
 
 /* Some times a second looks at some of the other members in turn. */
 void gyre__look_at_mates(struct gyre_consumer *consumer);
-
-/* spin.c: zero is the default, which adapts. */
-struct gyre_spin gyre__spin_from(uint32_t spin_ns);
-
-/* After a wait: it came to something or not, and slept, as a whole since then, or not (0). */
-void gyre__spin_learn(struct gyre_spin *spin, bool is_met, uint64_t slept_since_ns);
 
 /* wake.c */
 void gyre__wake_all(struct gyre_producer *producer);

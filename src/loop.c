@@ -1,7 +1,7 @@
 /*
  * loop.c - a consumer in somebody else's event loop: the handle, and how it is armed.
  *
- * The loop sleeps, not we: arming does what a sleep of wait.c does up to the sleep itself.
+ * The loop sleeps, not we: arming does what a sleep of sleep.c does up to the sleep itself.
  */
 #include "internal.h"
 

@@ -1,7 +1,7 @@
 /*
  * many.c - one wait for many consumers, of any rings.
  *
- * It sleeps with the steps of wait.c: every consumer says that it sleeps, one barrier serves all,
+ * It sleeps with the steps of sleep.c: every consumer says that it sleeps, one barrier serves all,
  * each is looked at once more, then all bells are waited for at once.  Nothing is kept between
  * calls but whose turn it is, and when to look for dead producers.
  */

@@ -1,7 +1,7 @@
 /*
  * room.c - the producer waits: for room (E6), or sends as soon as there is some, and for consumers.
  *
- * The schemes that make sure that the other side knows are told in wait.c.
+ * The schemes that make sure that the other side knows are told in sleep.c.
  */
 #include "internal.h"
 

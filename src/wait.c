@@ -1,286 +1,15 @@
 /*
- * wait.c - a consumer spins, then sleeps.
+ * wait.c - a consumer waits: it spins, then sleeps.
  *
- * It knows the schemes behind edges E3 and E6, that is, how a side that is about to sleep makes
- * sure that the other side, which fences nothing, sees it or is seen by it:
- *
- * - The remote barrier (Linux): say it, make every registered process execute a fence, look again.
- *   If the other side's store was still buffered, it is visible now; if its load comes later, it
- *   sees what we said.
- * - The fence mode (Linux where the call is refused): a sticky bit in the sleepers word makes the
- *   producer fence at every publish; until it says that it does (fence_ack), sleeps are short.
- * - Slices (Windows, which has no such barrier across processes): say it, spin 2 us and at least 64
- *   pauses, look again, sleep 2, 16, 128, 1000 ms, never for ever: no store stays in a buffer that
- *   long.  The schedule is that of Concurrency Kit's ck_ec.
- *
- * Each sleep that ends by its slice although there is data is counted in the seat: the proof that a
- * scheme works is that this count stays zero.
+ * It knows how long, and what else ends a wait.  How to sleep is in sleep.c.
  */
 #include "internal.h"
 
 #include <gyre/atomic.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-#define SETTLE_NS UINT64_C(2000)
-#define SETTLE_PAUSES 64u
-#define RING_GRACE_NS (10 * NS_PER_MS) /* what a ring may take that is under way */
 #define BURST_SIZE_PER_PAUSE 64u
 #define BURST_SIZE_MAX (512u * BURST_SIZE_PER_PAUSE)
 #define LOOKS_PER_CLOCK 8u
-#define TAP_SLICE_MIN_NS UINT64_C(50000)
-#define TAP_LOOK_SLICES 16u /* about every 100 ms it looks whether the producer lives */
-#define TAP_SLICES 8u       /* 50 us doubled seven times: 6.4 ms */
-
-static const uint64_t slices_ns[] = {2 * NS_PER_MS, 16 * NS_PER_MS, 128 * NS_PER_MS,
-                                     1000 * NS_PER_MS};
-
-bool gyre__take_interrupt(struct gyre_ring *ring)
-{
-    return gyre_load_relaxed_32(&ring->is_interrupted) != 0 &&
-           gyre_exchange_32(&ring->is_interrupted, 0) != 0; /* E13 */
-}
-
-/* Lets every store of this CPU reach memory, by all we know, where no barrier can be asked for. */
-void gyre__let_settle(void)
-{
-    uint64_t until = sync_clock_now_ns() + SETTLE_NS;
-
-    for (uint32_t i = 0; i < SETTLE_PAUSES || sync_clock_now_ns() < until; i++)
-        gyre_pause();
-}
-
-uint64_t gyre__slice_ns(uint32_t idx)
-{
-    uint32_t last = (uint32_t)(sizeof(slices_ns) / sizeof(slices_ns[0])) - 1;
-
-    return slices_ns[idx < last ? idx : last];
-}
-
-static void add_one(uint64_t *counter)
-{
-    gyre_store_relaxed_64(counter, gyre_load_relaxed_64(counter) + 1);
-}
-
-/*
- * A blocked producer hopes for more room than it needs.  All that we are going to free for now is
- * free, so it shall look whether that is enough.
- */
-static void ring_if_blocked(struct gyre_consumer *consumer)
-{
-    if (gyre_load_relaxed_64(consumer->fast.room_pos) != 0) /* E6 */
-        gyre__ring_room(&consumer->ring);
-}
-
-/* A consumer's bit in the sleepers word: its seat's, or its group's. */
-static uint64_t own_bit(const struct gyre_consumer *consumer)
-{
-    return consumer->member.group != NULL ? gyre__group_bit(consumer->member.group_idx)
-                                          : gyre__sleeper_bit(consumer->seat_idx);
-}
-
-/*
- * Without a barrier each saying is a race anew, won all but always; so a longer slice goes on with
- * what was said before the first, which the producer has had all that time to see.
- */
-void gyre__say_asleep(struct gyre_consumer *consumer)
-{
-    struct gyre_member *member = &consumer->member;
-    uint64_t           *mask = &consumer->ring.sleepers->mask;
-    uint64_t            bit = own_bit(consumer);
-
-    if (consumer->is_slicing && (gyre_load_relaxed_64(mask) & bit) != 0) /* E3 */
-        return;
-    consumer->is_slicing = false;
-    consumer->slice_idx = 0;
-    sync_bell_clear(&consumer->bell);
-    if (member->group != NULL) {
-        gyre_store_relaxed_32(&consumer->seat->wakes_by_bell, !member->is_at_gate);
-        gyre_or_64(&member->group->asleep[consumer->seat_idx / 64], /* E16 */
-                   gyre__seat_bit(consumer->seat_idx));
-    }
-    gyre_or_64(mask, bit); /* E3 E16 */
-    GYRE_FAULT(sleep_bit);
-    ring_if_blocked(consumer);
-}
-
-void gyre__end_sleep(struct gyre_consumer *consumer, enum sync_wake woken)
-{
-    if (woken == SYNC_TIMED_OUT && !sync_barrier_exists() && !gyre__is_ready(consumer))
-        consumer->is_slicing = true;
-    else
-        gyre__say_awake(consumer);
-}
-
-void gyre__end_slices(struct gyre_consumer *consumer)
-{
-    if (consumer->is_slicing)
-        gyre__say_awake(consumer);
-}
-
-/*
- * With more seats than bits the bit may be a sleeper's too: then it stays, for one needless ring at
- * most.
- */
-void gyre__say_awake(struct gyre_consumer *consumer)
-{
-    struct gyre_member *member = &consumer->member;
-    uint64_t           *mask = &consumer->ring.sleepers->mask;
-    uint64_t            bit = own_bit(consumer);
-
-    consumer->is_slicing = false;
-    if (member->group != NULL) /* the group's bit stays: others may sleep */
-        gyre_and_64(&member->group->asleep[consumer->seat_idx / 64], /* E16 */
-                    ~gyre__seat_bit(consumer->seat_idx));
-    else if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
-             (gyre_load_relaxed_64(mask) & bit) != 0)
-        gyre_and_64(mask, ~bit); /* E3 */
-}
-
-bool gyre__barrier(void)
-{
-    if (sync_barrier_exists())
-        return sync_barrier_remote(); /* E3 */
-    gyre__let_settle();
-    return false;
-}
-
-/* How long a sleep may be that was said before the barrier: the schemes of the room comment. */
-uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_done)
-{
-    struct gyre_ring *ring = &consumer->ring;
-
-    if (!sync_barrier_exists())
-        return gyre__slice_ns(consumer->slice_idx++);
-    if (is_barrier_done && gyre_load_acquire_32(&ring->front->is_registered) != 0) /* E11 */
-        return GYRE_LONG_SLICE_NS;
-    gyre_store_release_32(&consumer->seat->needs_fence, 1);   /* E12 */
-    gyre_or_64(&ring->sleepers->mask, GYRE_SLEEPERS_FENCE);   /* E3 */
-    if (gyre_load_acquire_32(&ring->front->fence_ack) != 0 && /* E12 */
-        (consumer->member.group == NULL || /* behind the end it waits for members, who fence not */
-         gyre_load_acquire_32(&ring->front->state) != GYRE_RING_CLOSED)) /* E17 */
-        return GYRE_LONG_SLICE_NS;
-    return GYRE_SHORT_SLICE_NS;
-}
-
-/* The end of the stream, as gyre__consumer_poll will tell it. */
-static bool is_at_end(const struct gyre_consumer *consumer)
-{
-    const struct gyre_shared_front *front = consumer->ring.front;
-
-    if (consumer->member.group != NULL)
-        return gyre__member_is_at_end(consumer);
-    return gyre_load_acquire_32(&front->state) == GYRE_RING_CLOSED && /* E9 */
-           gyre_load_relaxed_64(&front->final_pos) == consumer->fast.peek_pos;
-}
-
-/* A ring is forgotten by say_asleep, so all that it may have told of is looked for once more. */
-bool gyre__must_look(const struct gyre_consumer *consumer)
-{
-    return gyre__is_ready(consumer) ||                                  /* E3 */
-           gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */
-           gyre__is_told(consumer) || is_at_end(consumer) ||
-           /* A lap behind, the next header may be a payload's zero. */
-           gyre__is_overrun(consumer);
-}
-
-void gyre__count_sleep(struct gyre_consumer *consumer)
-{
-    add_one(&consumer->seat->sleep_count);
-}
-
-static enum sync_wake wait_for_ring(struct gyre_consumer *consumer, uint32_t peer, uint64_t until)
-{
-    struct gyre_member *member = &consumer->member;
-    struct sync_site   *site = consumer->ring.site;
-    enum sync_wake      woken;
-
-    if (member->group != NULL && member->is_at_gate)
-        woken = sync_gate_wait(&member->gate, &consumer->bell, site, peer, until);
-    else
-        woken = sync_bell_wait(&consumer->bell, site, peer, until);
-    /* The lines that come next, at once. */
-    __builtin_prefetch(&consumer->ring.sleepers->mask);
-    __builtin_prefetch(&consumer->seat->control);
-    __builtin_prefetch(consumer->fast.ring + (consumer->fast.peek_pos & consumer->fast.mask));
-    return woken;
-}
-
-/* True if the producer has seen that we sleep, and rings. */
-static bool is_being_rung(struct gyre_consumer *consumer)
-{
-    uint64_t mask;
-
-    gyre__let_settle();
-    mask = gyre_load_relaxed_64(&consumer->ring.sleepers->mask); /* E3 */
-    return ((mask & own_bit(consumer)) == 0 || consumer->member.group != NULL) &&
-           wait_for_ring(consumer, SYNC_ROLE_NONE, sync_clock_now_ns() + RING_GRACE_NS) ==
-               SYNC_RUNG;
-}
-
-/* Where the message lies that would end a sleep: for a member, one that nobody has claimed. */
-static uint64_t awaited_pos(const struct gyre_consumer *consumer)
-{
-    const struct gyre_shared_group *group = consumer->member.group;
-
-    return group == NULL ? consumer->fast.peek_pos
-                         : gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
-}
-
-/*
- * A message that comes in the very moment in which the slice ends is not a missed one; nor is one
- * that another member is woken for.
- */
-void gyre__count_missed(struct gyre_consumer *consumer)
-{
-    uint64_t pos = awaited_pos(consumer);
-
-    if (gyre__is_ready(consumer) && !is_being_rung(consumer) && awaited_pos(consumer) == pos)
-        add_one(&consumer->seat->missed_count);
-}
-
-/* One sleep.  True if the producer was found dead. */
-static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
-{
-    uint32_t       epoch = gyre__watched_epoch(consumer);
-    uint32_t       peer = epoch != 0 ? SYNC_ROLE_PRODUCER : SYNC_ROLE_NONE;
-    enum sync_wake woken = SYNC_RUNG;
-    uint64_t       slice;
-
-    gyre__say_asleep(consumer);
-    slice = gyre__sleep_limit_ns(consumer, gyre__barrier());
-    if (!gyre__must_look(consumer)) {
-        uint64_t until = gyre__sooner(deadline_ns, sync_clock_now_ns() + slice);
-        gyre__count_sleep(consumer);
-        GYRE_FAULT(sleep_wait);
-        woken = wait_for_ring(consumer, peer, until);
-        if (woken == SYNC_TIMED_OUT)
-            gyre__count_missed(consumer);
-    }
-    GYRE_FAULT(sleep_over);
-    gyre__end_sleep(consumer, woken);
-    return woken == SYNC_PEER_GONE;
-}
-
-/* A tap cannot be woken: it sleeps by the clock, longer each time. */
-uint64_t gyre__tap_limit_ns(struct gyre_consumer *consumer)
-{
-    uint32_t doublings = consumer->slice_idx < TAP_SLICES ? consumer->slice_idx : TAP_SLICES - 1;
-
-    consumer->slice_idx++;
-    return TAP_SLICE_MIN_NS << doublings;
-}
-
-/* True as above. */
-static bool sleep_by_timer(struct gyre_consumer *consumer, uint64_t deadline_ns)
-{
-    uint64_t until = sync_clock_now_ns() + gyre__tap_limit_ns(consumer);
-
-    sync_clock_sleep_until(gyre__sooner(deadline_ns, until));
-    if (consumer->slice_idx % TAP_LOOK_SLICES != 0)
-        return false;
-    return gyre__is_orphaned(consumer,
-                             gyre_load_acquire_32(&consumer->ring.front->epoch)); /* E11 */
-}
 
 /*
  * Polls until there is something to tell or the time is up.  The pauses between two looks grow: a
@@ -304,7 +33,7 @@ static enum gyre_status spin_for(struct gyre_consumer *consumer, uint64_t until_
         }
         if (gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || gyre__is_told(consumer))
             break;
-        ring_if_blocked(consumer);
+        gyre__ring_if_blocked(consumer);
     } while (sync_clock_now_ns() < until_ns);
     return gyre__consumer_poll(consumer);
 }
@@ -333,9 +62,7 @@ static bool pause_or_sleep(struct gyre_consumer *consumer, uint64_t deadline_ns)
     if (consumer->wait == GYRE_WAIT_SPIN)
         return gyre__is_orphaned(consumer,
                                  gyre_load_acquire_32(&consumer->ring.front->epoch)); /* E11 */
-    if (consumer->kind == GYRE_TAP)
-        return sleep_by_timer(consumer, deadline_ns);
-    return sleep_on_bell(consumer, deadline_ns);
+    return gyre__sleep(consumer, deadline_ns);
 }
 
 /* The producer of `epoch` is dead and stores nothing any more: what it published comes first. */

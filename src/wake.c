@@ -1,7 +1,7 @@
 /*
  * wake.c - wake those who sleep: the waking half of edges E3 and E6.
  *
- * The schemes are told in wait.c.
+ * The schemes are told in sleep.c.
  */
 #include "internal.h"
 

@@ -51,7 +51,7 @@
  * The remote barrier: publish and release order nothing between their store and their load, so the
  * store may still be in the CPU's buffer when the load is done.  The side that wants to sleep is
  * the rare one and pays for both: on Linux membarrier(GLOBAL_EXPEDITED) makes every registered
- * process execute a full fence.  wait.c has the schemes for systems that lack it.
+ * process execute a full fence.  sleep.c has the schemes for systems that lack it.
  *
  * Aliasing: the header a consumer polls lies where payload may have lain one lap before, so whoever
  * supplies payload could forge the next header.  Therefore publish stores the first header of what
@@ -144,7 +144,7 @@ struct gyre_fast_consumer {
     uint64_t             last_offset; /* and the last offset at which another one like it fits */
 };
 
-/* The slow side of the four, in producer.c, consumer.c and wait.c. */
+/* The slow side of the four, in producer.c, consumer.c and wake.c. */
 GYRE_API void            *gyre__claim_slow(struct gyre_producer *producer, uint32_t size);
 GYRE_API void             gyre__wake_sleepers(struct gyre_producer *producer);
 GYRE_API const void      *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size);

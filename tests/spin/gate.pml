@@ -1,7 +1,7 @@
 /*
  * gate.pml - edges E16 and E17: no member of a group sleeps while work waits, nor behind the end.
  *
- * Models: wake_group and wake_all (wake.c); say_asleep, must_look and say_awake (wait.c);
+ * Models: wake_group and wake_all (wake.c); say_asleep, must_look and say_awake (sleep.c);
  * tell_end and member_is_at_end (member.c); group_is_done (group.c); sync_gate (sync.h).  Memory:
  * x86-TSO; the producer's header and the end of a member's claim have a store buffer each.  A
  * member's other stores are locked, or followed by a locked instruction with no load in between.

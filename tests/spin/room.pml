@@ -2,7 +2,7 @@
  * room.pml - edge E6: the producer sleeps through no release.
  *
  * Models: announce_block, block_once, wait_met and room_target (room.c); gyre_release (fast.h);
- * ring_room (wake.c); ring_if_blocked in say_asleep (wait.c); leave (seat.c); the wait and the ring
+ * ring_room (wake.c); ring_if_blocked in say_asleep (sleep.c); leave (seat.c); the wait and the ring
  * of both bell.c.  Memory: x86-TSO, a store buffer for each consumer and one for the producer.
  * Property: no invalid end state.  A sleep of the producer without a time-out here is one of 100 ms
  * there (16 ms and more on Windows).  Consumers sleep until there is a message, without a slice.

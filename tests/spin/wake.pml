@@ -1,7 +1,7 @@
 /*
  * wake.pml - edges E3, E11 and E12: nobody sleeps through the last message.
  *
- * Models: gyre_publish (fast.h); wake.c but ring_room; sleep_on_bell with its steps (wait.c); leave
+ * Models: gyre_publish (fast.h); wake.c but ring_room; sleep_on_bell with its steps (sleep.c); leave
  * (seat.c); the stores of take_over (recover.c); producer_close.  Memory: x86-TSO; the producer's
  * store buffer is explicit.  A consumer has none: each of its plain stores is followed by a locked
  * instruction with no load in between, so to store at once shows the same.

@@ -67,7 +67,7 @@ static void delay(uint64_t loops)
 
 /* --- the bare race ---------------------------------------------------------------------------- */
 
-/* What a consumer does before it sleeps: wait.c, without the sleep.  What it sees at last. */
+/* What a consumer does before it sleeps: sleep.c, without the sleep.  What it sees at last. */
 static uint64_t fall_asleep(enum scheme scheme)
 {
     gyre_or_64(&stage()->sleepers, 1); /* E3 */

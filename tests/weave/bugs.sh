@@ -95,18 +95,18 @@ bug "E2 the limit is one frame too far" reuse src/producer.c \
     src/producer.c 'again = slowest_cursor(producer, published, old_limit - capacity) + capacity;' \
     'again = slowest_cursor(producer, published, old_limit - capacity) + capacity + 64;'
 
-bug "E3 no barrier" sleep_barrier src/wait.c 'return sync_barrier_remote();' 'return true;'
-bug "E3 the barrier comes before the bit" sleep_barrier src/wait.c \
+bug "E3 no barrier" sleep_barrier src/sleep.c 'return sync_barrier_remote();' 'return true;'
+bug "E3 the barrier comes before the bit" sleep_barrier src/sleep.c \
     'gyre__say_asleep(consumer); slice = gyre__sleep_limit_ns(consumer, gyre__barrier());' \
     'bool done = gyre__barrier(); gyre__say_asleep(consumer);
      slice = gyre__sleep_limit_ns(consumer, done);'
-bug "E3 no last look" sleep_barrier src/wait.c \
+bug "E3 no last look" sleep_barrier src/sleep.c \
     'slice = gyre__sleep_limit_ns(consumer, gyre__barrier()); if (!gyre__must_look(consumer)) {' \
     'slice = gyre__sleep_limit_ns(consumer, gyre__barrier()); {'
-bug "E3 the bell is cleared after the last look" sleep_barrier src/wait.c \
+bug "E3 the bell is cleared after the last look" sleep_barrier src/sleep.c \
     'gyre__count_sleep(consumer); woken' \
     'gyre__count_sleep(consumer); sync_bell_clear(&consumer->bell); woken'
-bug "E3 slices without time to settle" sleep_slices src/wait.c \
+bug "E3 slices without time to settle" sleep_slices src/sleep.c \
     'gyre__let_settle(); return false;' 'return false;'
 bug "E3 the bells are rung before the bits are taken" sleep_slices src/wake.c \
     'gyre_and_64(&ring->sleepers->mask, ~mask);' \
@@ -156,8 +156,8 @@ bug "E6 the last look comes before room_pos" room_polled src/room.c \
 bug "E6 the bell is cleared after the last look" reuse src/room.c \
     'woken = sync_bell_wait(' \
     'sync_bell_clear(&ring->room_bell); woken = sync_bell_wait('
-bug "E6 a consumer that goes to sleep rings nobody" room_held src/wait.c \
-    'gyre_or_64(mask, bit); /* E3 E16 */ ring_if_blocked(consumer);' 'gyre_or_64(mask, bit);'
+bug "E6 a consumer that goes to sleep rings nobody" room_held src/sleep.c \
+    'gyre_or_64(mask, bit); /* E3 E16 */ gyre__ring_if_blocked(consumer);' 'gyre_or_64(mask, bit);'
 bug "E6 a consumer that leaves rings nobody" leave_blocked src/seat.c \
     'gyre__ring_room(&consumer->ring); /* the producer may wait for our cursor */' ''
 bug "E6 a joiner rings nobody" wait_consumers_only src/seat.c \
@@ -181,7 +181,7 @@ bug "E9 final_pos is stored late, and the header not looked at again" close src/
      gyre_store_relaxed_64(&front->final_pos, end.pos);' src/consumer.c \
     'return gyre__is_ready(consumer) ? GYRE_OK : GYRE_CLOSED;' 'return GYRE_CLOSED;'
 bug "E9 close wakes nobody" close src/producer.c 'gyre__wake_all(producer);' ''
-bug "E9 the last look does not see the end" close src/wait.c 'is_at_end(consumer) ||' ''
+bug "E9 the last look does not see the end" close src/sleep.c 'is_at_end(consumer) ||' ''
 bug "E9 the lease falls before the state" close src/producer.c \
     'end = published_mark(producer);' \
     'end = published_mark(producer); sync_lease_drop(producer->ring.site, SYNC_ROLE_PRODUCER);'
@@ -194,7 +194,7 @@ bug "E10 the lease falls before the seat" leave src/seat.c \
 bug "E11 take-over trusts the last landmark" dies src/recover.c \
     'if (!gyre__mark_walk(ring, &end, UINT64_MAX))' 'if (0)'
 
-bug "E12 a long sleep without the ack" sleep_refused src/wait.c \
+bug "E12 a long sleep without the ack" sleep_refused src/sleep.c \
     'return GYRE_LONG_SLICE_NS; return GYRE_SHORT_SLICE_NS;' 'return GYRE_LONG_SLICE_NS; return GYRE_LONG_SLICE_NS;'
 bug "E12 the ack comes before the fence" sleep_refused src/wake.c \
     'gyre_fence_full(); /* E3, the fence mode */ gyre_store_release_32(&ring->front->fence_ack, 1);' \
@@ -209,7 +209,7 @@ bug "E13 the bell is rung before the flag" interrupt src/wake.c \
     'else if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);' \
     'else if (consumer->bell.word != NULL) sync_bell_ring(&consumer->bell);
      (void)gyre_exchange_32(&consumer->ring.is_interrupted, 1);'
-bug "E13 the last look does not see the flag" interrupt src/wait.c \
+bug "E13 the last look does not see the flag" interrupt src/sleep.c \
     'gyre_load_relaxed_32(&consumer->ring.is_interrupted) != 0 || /* E13 */ gyre__is_told' 'gyre__is_told'
 
 bug "E14 next_pos is moved without comparing" group src/member.c \

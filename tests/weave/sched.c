@@ -640,7 +640,7 @@ void gyre_weave_fence(int is_full)
     weave_say("fence");
 }
 
-/* wait.c: after 64 pauses, some 2 us, no store is in a buffer any more, by all that is known. */
+/* sleep.c: after 64 pauses, some 2 us, no store is in a buffer any more, by all that is known. */
 void gyre_weave_pause(void)
 {
     if (is_running && ++fibres[self].pauses == 64)
