@@ -38,7 +38,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 #define RING_MAX 130u
 #define CAPACITY 4096u
-#define EDGE_DELAY 600u /* loops: time for the caller to aim */
+#define EDGE_DELAY 3000u /* loops: time for the caller to aim */
 #define LIMIT_S 1400u
 #define SPIN_LOOPS 100000u
 #define COLD_SIZE (16u << 20)
