@@ -131,6 +131,7 @@ struct gyre_consumer {
     uint32_t                  on_gap;
     uint32_t                  wait;
     struct gyre_spin          spin;
+    struct gyre_pace          pace;
     uint32_t                  seat_idx;
     uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
     bool               is_slicing;   /* the bit of the last slice stands: the next one goes on */

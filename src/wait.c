@@ -1,7 +1,8 @@
 /*
  * wait.c - a consumer waits: it spins, then sleeps.
  *
- * It knows how long, and what else ends a wait.  How to sleep is in sleep.c.
+ * It knows how long, and what else ends a wait.  How to sleep is in sleep.c, what waits learn is in
+ * spin.c and pace.c.
  */
 #include "internal.h"
 
@@ -81,21 +82,85 @@ enum gyre_status gyre__tell_death(struct gyre_consumer *consumer, uint32_t epoch
     return GYRE_ORPHANED;
 }
 
+/* The pace of messages is kept where the budget of the spins adapts. */
+static bool keeps_pace(const struct gyre_consumer *consumer)
+{
+    return consumer->wait == GYRE_WAIT_SPIN_THEN_SLEEP && !consumer->spin.is_fixed &&
+           consumer->kind != GYRE_TAP && consumer->member.group == NULL;
+}
+
+/* One wait. */
+struct vigil {
+    uint64_t          deadline_ns;
+    uint64_t          began_ns; /* 0: there was no need to wait yet */
+    uint64_t          wake_ns;  /* the sleep ends then, because a message is due; 0: it does not */
+    uint64_t          spin_ns;
+    enum gyre_arrival arrival; /* so it is if a message comes now */
+    bool              has_slept;
+};
+
+static void begin_vigil(struct gyre_consumer *consumer, struct vigil *vigil, uint64_t now)
+{
+    vigil->began_ns = now;
+    vigil->spin_ns = consumer->wait == GYRE_WAIT_SPIN ? GYRE_PEER_CHECK_NS : consumer->spin.ns;
+    vigil->wake_ns = keeps_pace(consumer) ? gyre__pace_next(&consumer->pace, now) : 0;
+    vigil->arrival = vigil->wake_ns != 0 ? GYRE_ARRIVAL_EARLY : GYRE_ARRIVAL_RUNG;
+}
+
+/* Spins, unless a message is due later, and then sleeps. */
+static enum gyre_status spin_and_sleep(struct gyre_consumer *consumer, struct vigil *vigil,
+                                       uint32_t epoch, uint64_t now)
+{
+    uint64_t         deadline_ns = vigil->deadline_ns;
+    enum gyre_status status;
+
+    if (vigil->wake_ns != 0 && now >= vigil->wake_ns) {
+        gyre__pace_woken(&consumer->pace, now);
+        vigil->wake_ns = 0;
+        vigil->spin_ns = gyre__pace_spin_ns(&consumer->pace);
+        vigil->arrival = GYRE_ARRIVAL_MET;
+    }
+    if (vigil->wake_ns != 0) {
+        deadline_ns = gyre__sooner(deadline_ns, vigil->wake_ns);
+    } else if (consumer->wait != GYRE_WAIT_SLEEP) {
+        status = spin_for(consumer, gyre__sooner(deadline_ns, now + vigil->spin_ns));
+        if (status != GYRE_TIMEOUT)
+            return status;
+        if (vigil->arrival == GYRE_ARRIVAL_MET)
+            vigil->arrival = GYRE_ARRIVAL_LATE;
+    }
+    vigil->has_slept = true;
+    /* A death found with messages still unread is told behind them, without another sleep. */
+    if ((consumer->dead_epoch == epoch && gyre__is_orphaned(consumer, epoch)) ||
+        pause_or_sleep(consumer, deadline_ns))
+        return gyre__tell_death(consumer, epoch);
+    return gyre__consumer_poll(consumer);
+}
+
+static void learn(struct gyre_consumer *consumer, const struct vigil *vigil,
+                  enum gyre_status status)
+{
+    if (vigil->began_ns == 0)
+        return;
+    if (vigil->arrival == GYRE_ARRIVAL_RUNG)
+        gyre__spin_learn(&consumer->spin, status != GYRE_TIMEOUT,
+                         vigil->has_slept ? vigil->began_ns : 0);
+    if (status == GYRE_OK && vigil->has_slept && keeps_pace(consumer))
+        gyre__pace_learn(&consumer->pace, vigil->arrival, sync_clock_now_ns());
+}
+
 enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
 {
     enum gyre_status status = gyre__consumer_poll(consumer);
-    uint64_t         spin_ns = consumer->spin.ns;
-    uint64_t         now, began = 0;
-    bool             has_slept = false;
+    struct vigil     vigil = {.deadline_ns = deadline_ns};
 
     consumer->slice_idx = 0;
     consumer->member.is_at_gate = true;
-    if (consumer->wait == GYRE_WAIT_SPIN)
-        spin_ns = GYRE_PEER_CHECK_NS;
     if (consumer->wait != GYRE_WAIT_SLEEP && status == GYRE_TIMEOUT && deadline_ns != 0)
         stay_behind(consumer);
     while (status == GYRE_TIMEOUT) {
         uint32_t epoch = gyre_load_acquire_32(&consumer->ring.front->epoch); /* E11 */
+        uint64_t now;
         if (gyre__is_told(consumer))
             status = gyre__tell_death(consumer, epoch);
         if (status != GYRE_TIMEOUT)
@@ -103,22 +168,11 @@ enum gyre_status gyre_wait(struct gyre_consumer *consumer, uint64_t deadline_ns)
         now = deadline_ns == 0 ? 0 : sync_clock_now_ns();
         if (now >= deadline_ns)
             break;
-        began = began != 0 ? began : now;
-        if (consumer->wait != GYRE_WAIT_SLEEP) {
-            status = spin_for(consumer, gyre__sooner(deadline_ns, now + spin_ns));
-            if (status != GYRE_TIMEOUT)
-                break;
-        }
-        has_slept = true;
-        /* A death found with messages still unread is told behind them, without another sleep. */
-        if ((consumer->dead_epoch == epoch && gyre__is_orphaned(consumer, epoch)) ||
-            pause_or_sleep(consumer, deadline_ns))
-            status = gyre__tell_death(consumer, epoch);
-        else
-            status = gyre__consumer_poll(consumer);
+        if (vigil.began_ns == 0)
+            begin_vigil(consumer, &vigil, now);
+        status = spin_and_sleep(consumer, &vigil, epoch, now);
     }
     gyre__end_slices(consumer);
-    if (began != 0)
-        gyre__spin_learn(&consumer->spin, status != GYRE_TIMEOUT, has_slept ? began : 0);
+    learn(consumer, &vigil, status);
     return status;
 }

@@ -33,6 +33,7 @@ struct stage {
     uint64_t spin_ns;
     uint64_t cpu_ns;
     uint64_t budget_ns; /* what was learnt */
+    uint64_t met;       /* messages that were expected */
     uint64_t way;       /* by which the next message comes */
     uint64_t heard;     /* messages received */
     uint64_t sent_ns;
@@ -206,7 +207,7 @@ static void short_waits_end_as_well_as_the_systems_own_sleep(void)
 
 /* --- the spin before a sleep ------------------------------------------------------------------ */
 
-/* A message a millisecond, each to a consumer that sleeps again. */
+/* About a message a millisecond, each to a consumer that sleeps again. */
 static int receive_now_and_then(uint32_t count)
 {
     struct gyre_consumer *consumer = open_consumer(
@@ -238,7 +239,7 @@ static uint64_t cpu_of_a_wait(uint32_t spin_ns, uint32_t count)
     EXPECT_STATUS(gyre_producer_wait_consumers(sender, 1, trial_patience()), GYRE_OK);
     due_ns = gyre_now_ns();
     for (uint32_t i = 0; i < count; i++) {
-        due_ns += NS_PER_MS;
+        due_ns += NS_PER_MS / 2 + i * 7919 % 1000 * NS_PER_US; /* at no pace */
         sync_clock_sleep_until(due_ns);
         EXPECT_STATUS(gyre_send(sender, "message", 8, trial_patience()), GYRE_OK);
     }
@@ -264,6 +265,61 @@ static void rare_messages_are_not_spun_for(void)
                (double)fixed / 1e3, (double)learnt / 1e3, (unsigned long long)budget_ns);
     EXPECT(budget_ns <= 2500, "it still spins for %llu ns", (unsigned long long)budget_ns);
     EXPECT(TRIAL_IS_WINDOWS || learnt * 10 < fixed * 9, "it saves nothing");
+}
+
+/* --- a steady pace ---------------------------------------------------------------------------- */
+
+/* True if the last wait has met the message that it expected: whoever missed it trusts less. */
+static bool has_met(const struct gyre_pace *pace, const struct gyre_pace *before)
+{
+    return pace->wake_ns != before->wake_ns && pace->wake_ns != 0 && pace->trust >= before->trust;
+}
+
+static int receive_at_a_pace(uint32_t count)
+{
+    struct gyre_consumer *consumer =
+        open_consumer(trial_ring(), GYRE_RELIABLE, GYRE_WAIT_SPIN_THEN_SLEEP, 0);
+    uint64_t number;
+    uint32_t size;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct gyre_pace before = consumer->pace;
+        EXPECT_STATUS(gyre_recv(consumer, &number, sizeof(number), &size, trial_patience()),
+                      GYRE_OK);
+        EXPECT_EQ(number, i);
+        stage()->met += has_met(&consumer->pace, &before);
+    }
+    EXPECT_EQ(gyre_load_relaxed_64(&consumer->seat->missed_count), 0);
+    gyre_consumer_close(consumer);
+    return 0;
+}
+
+/*
+ * How many are met depends on the machine, that none is lost does not: the sender stops, changes
+ * its pace and sends bursts.
+ */
+static void messages_at_a_steady_pace_are_met_without_a_wake_up(void)
+{
+    enum { PACE_COUNT = 400 };
+    static const uint32_t periods_us[] = {1000, 1000, 300, 2500};
+    struct process        reader;
+    struct gyre_producer *sender = open_producer(trial_ring());
+    uint64_t              number = 0, due_ns;
+
+    trial_start(&reader, "receive_at_a_pace", 4 * PACE_COUNT);
+    EXPECT_STATUS(gyre_producer_wait_consumers(sender, 1, trial_patience()), GYRE_OK);
+    for (uint32_t i = 0; i < 4; i++) {
+        due_ns = gyre_now_ns();
+        for (uint32_t k = 0; k < PACE_COUNT; k++, number++) {
+            due_ns += k % 100 < 95 ? periods_us[i] * NS_PER_US : 0;
+            sync_clock_sleep_until(due_ns);
+            EXPECT_STATUS(gyre_send(sender, &number, sizeof(number), trial_patience()), GYRE_OK);
+        }
+    }
+    trial_finish(&reader);
+    gyre_producer_close(sender);
+    trial_note("%u of %u met", (unsigned)stage()->met, (unsigned)(4 * PACE_COUNT));
+    EXPECT(TRIAL_IS_WINDOWS || stage()->met != 0, "none was met");
 }
 
 static int pong(uint32_t count)
@@ -459,6 +515,7 @@ int main(int argc, char **argv)
     static const struct trial trials[] = {
         TRIAL(short_waits_end_as_well_as_the_systems_own_sleep),
         TRIAL(rare_messages_are_not_spun_for),
+        TRIAL(messages_at_a_steady_pace_are_met_without_a_wake_up),
         TRIAL(two_that_sleep_find_back_to_spinning),
 #ifdef __linux__
         TRIAL(a_wake_up_costs_hardly_more_than_the_systems_own),
@@ -466,6 +523,7 @@ int main(int argc, char **argv)
     };
     static const struct role roles[] = {
         {"receive_now_and_then", receive_now_and_then},
+        {"receive_at_a_pace", receive_at_a_pace},
         {"pong", pong},
 #ifdef __linux__
         {"wake_now_and_then", wake_now_and_then},

@@ -1,0 +1,127 @@
+/*
+ * pace.c - messages at a steady pace: a wait ends its sleep before the next one is due.
+ *
+ * A wake-up by the producer takes some 5 to 50 us.  One by a timer takes as long, but that can be
+ * allowed for: where messages come at equal intervals a wait sleeps until `lead_ns` before the next
+ * is due and spins for it, at most a sixteenth of the interval.  The lead follows what happens as
+ * one tracks a quantile: up by much if the message was there before us (by more if it happens again
+ * at once), down by little if it was not, until one in some thirty is.
+ *
+ * Trust is lost fast and takes long to win again: messages without a pace must not cost vain
+ * wake-ups.
+ */
+#include "internal.h"
+
+#define PERIOD_MIN_NS UINT64_C(100000)
+#define PERIOD_MAX_NS UINT64_C(1000000000)
+#define SPIN_MIN_NS UINT64_C(10000)
+#define SPIN_MAX_NS UINT64_C(100000)
+#define SPIN_SHARE 16u
+#define LEAD_MAX_NS (2 * SPIN_MAX_NS)
+#define STEP_MIN_NS UINT64_C(4000)
+#define STEPS_DOWN 32u
+#define SKIPPED_MAX 8u /* so many intervals without a message may pass within a pace */
+#define STEADY_ENOUGH 4
+#define TRUST_MAX 16u
+#define REST_COUNT 64 /* so many steady messages are let pass after trust was lost */
+
+static void distrust(struct gyre_pace *pace, uint32_t count)
+{
+    pace->trust = pace->trust > count ? pace->trust - count : 0;
+    pace->steady_count = pace->trust == 0 ? -REST_COUNT : 0;
+}
+
+static void confirm(struct gyre_pace *pace)
+{
+    if (pace->trust != 0 && pace->trust < TRUST_MAX)
+        pace->trust++;
+    if (pace->trust == 0 && ++pace->steady_count >= STEADY_ENOUGH)
+        pace->trust = TRUST_MAX;
+}
+
+static void deny(struct gyre_pace *pace)
+{
+    if (pace->trust != 0)
+        distrust(pace, 4);
+    else if (pace->steady_count > 0)
+        pace->steady_count = 0;
+}
+
+/* A message came at `at_ns`. */
+static void observe(struct gyre_pace *pace, uint64_t at_ns)
+{
+    uint64_t period_ns = pace->period_ns;
+    uint64_t gap_ns = at_ns - pace->last_ns;
+    uint64_t count = period_ns != 0 ? (gap_ns + period_ns / 2) / period_ns : 0;
+    int64_t  error_ns = (int64_t)(gap_ns - count * period_ns);
+
+    pace->last_ns = at_ns;
+    if (count > SKIPPED_MAX)
+        return; /* the stream had a rest */
+    if (count != 0 && (uint64_t)(error_ns < 0 ? -error_ns : error_ns) <= period_ns / 8) {
+        pace->period_ns += (uint64_t)(error_ns / (int64_t)(4 * count));
+        confirm(pace);
+        return;
+    }
+    deny(pace);
+    if (pace->trust == 0)
+        pace->period_ns = gap_ns >= PERIOD_MIN_NS && gap_ns <= PERIOD_MAX_NS ? gap_ns : 0;
+}
+
+uint64_t gyre__pace_spin_ns(const struct gyre_pace *pace)
+{
+    uint64_t spin_ns = gyre__sooner(pace->period_ns / SPIN_SHARE, SPIN_MAX_NS);
+
+    return spin_ns > SPIN_MIN_NS ? spin_ns : SPIN_MIN_NS;
+}
+
+uint64_t gyre__pace_next(struct gyre_pace *pace, uint64_t now_ns)
+{
+    if (pace->lead_ns == 0) {
+        pace->lead_ns = gyre__pace_spin_ns(pace);
+        pace->step_ns = STEP_MIN_NS;
+    }
+    pace->wake_ns = pace->last_ns + pace->period_ns - pace->lead_ns;
+    if (pace->trust == 0 || pace->wake_ns < now_ns + SPIN_MIN_NS)
+        pace->wake_ns = 0; /* none is due, or too soon for a sleep */
+    return pace->wake_ns;
+}
+
+void gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
+{
+    uint64_t late_ns = gyre__sooner(now_ns - pace->wake_ns, LEAD_MAX_NS);
+
+    pace->late_ns = pace->late_ns - pace->late_ns / 8 + late_ns / 8;
+}
+
+void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_t now_ns)
+{
+    uint64_t spin_ns = gyre__pace_spin_ns(pace);
+    uint64_t lead_max_ns = gyre__sooner(pace->period_ns / 2, LEAD_MAX_NS);
+
+    switch (arrival) {
+    case GYRE_ARRIVAL_RUNG: /* a ring takes as long as a timer, about */
+        observe(pace, now_ns - pace->late_ns);
+        break;
+    case GYRE_ARRIVAL_EARLY:
+        if (now_ns + pace->period_ns / 8 < pace->wake_ns) { /* not the one that was due */
+            observe(pace, now_ns - pace->late_ns);
+            break;
+        }
+        pace->last_ns = now_ns - pace->late_ns / 2; /* between the timer's time and now */
+        pace->lead_ns = gyre__sooner(pace->lead_ns + pace->step_ns, lead_max_ns);
+        pace->step_ns = gyre__sooner(pace->step_ns * 2, spin_ns / 2);
+        distrust(pace, 1);
+        break;
+    case GYRE_ARRIVAL_MET:
+        observe(pace, now_ns);
+        pace->step_ns = STEP_MIN_NS;
+        pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN);
+        break;
+    case GYRE_ARRIVAL_LATE:
+        observe(pace, now_ns - pace->late_ns);
+        pace->lead_ns -= gyre__sooner(pace->lead_ns, spin_ns / 4);
+        distrust(pace, 1);
+        break;
+    }
+}

@@ -1,0 +1,212 @@
+/*
+ * test_pace.c - what a wait makes of the pace of messages, in a simulated time in which timers and
+ * rings are late by as much as we like.
+ */
+#include "internal.h"
+#include "scenario.h"
+
+#define US UINT64_C(1000)
+#define MS UINT64_C(1000000)
+#define ARRIVALS 4u
+
+struct world {
+    struct gyre_pace pace;
+    uint64_t         now_ns;
+    uint64_t         late_min_ns; /* of timers and rings, and by how much more they can be late */
+    uint64_t         late_spread_ns;
+    uint64_t         random;
+    uint64_t         spun_ns;
+    uint32_t         count[ARRIVALS];
+};
+
+static uint64_t below(struct world *world, uint64_t limit)
+{
+    world->random = world->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (world->random >> 33) % limit;
+}
+
+static struct world world_of(uint64_t late_min_ns, uint64_t late_spread_ns)
+{
+    return (struct world){
+        .now_ns = MS, .late_min_ns = late_min_ns, .late_spread_ns = late_spread_ns, .random = 1};
+}
+
+static uint64_t late_ns(struct world *world)
+{
+    return world->late_min_ns + below(world, world->late_spread_ns + 1);
+}
+
+static void spin(struct world *world, uint64_t until_ns)
+{
+    world->spun_ns += until_ns - world->now_ns;
+    world->now_ns = until_ns;
+}
+
+/* The wait for a message that comes at `at_ns`, as gyre_wait does it. */
+static enum gyre_arrival wait_for(struct world *world, uint64_t at_ns)
+{
+    uint64_t          wake_ns = gyre__pace_next(&world->pace, world->now_ns), spin_ns;
+    enum gyre_arrival arrival = GYRE_ARRIVAL_RUNG;
+
+    if (wake_ns == 0 || at_ns < wake_ns) {
+        arrival = wake_ns == 0 ? GYRE_ARRIVAL_RUNG : GYRE_ARRIVAL_EARLY;
+        world->now_ns = at_ns + late_ns(world);
+    } else {
+        world->now_ns = wake_ns + late_ns(world);
+        gyre__pace_woken(&world->pace, world->now_ns);
+        spin_ns = gyre__pace_spin_ns(&world->pace);
+        if (at_ns <= world->now_ns) {
+            arrival = GYRE_ARRIVAL_EARLY;
+        } else if (at_ns <= world->now_ns + spin_ns) {
+            spin(world, at_ns);
+            arrival = GYRE_ARRIVAL_MET;
+        } else {
+            spin(world, world->now_ns + spin_ns);
+            world->now_ns = at_ns + late_ns(world);
+            arrival = GYRE_ARRIVAL_LATE;
+        }
+    }
+    gyre__pace_learn(&world->pace, arrival, world->now_ns);
+    world->count[arrival]++;
+    return arrival;
+}
+
+/* `count` messages, `period_ns` from one to the next, each early or late by up to `jitter_ns`. */
+static void stream(struct world *world, uint32_t count, uint64_t period_ns, uint64_t jitter_ns)
+{
+    uint64_t due_ns = world->now_ns;
+
+    for (uint32_t i = 0; i < ARRIVALS; i++)
+        world->count[i] = 0;
+    world->spun_ns = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        due_ns += period_ns;
+        (void)wait_for(world, due_ns - jitter_ns + below(world, 2 * jitter_ns + 1));
+    }
+}
+
+SCENARIO(pace, messages_at_a_steady_pace_are_met_and_hardly_spun_for)
+{
+    static const uint64_t periods[] = {100 * US, 200 * US, MS, 20 * MS, 900 * MS};
+
+    for (uint32_t i = 0; i < 5; i++) {
+        struct world world =
+            world_of(5 * US, periods[i] / 40 < 30 * US ? periods[i] / 40 : 30 * US);
+        stream(&world, 20, periods[i], US);
+        stream(&world, 1000, periods[i], US);
+        SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 900, "%u met at %llu ns",
+                        world.count[GYRE_ARRIVAL_MET], (unsigned long long)periods[i]);
+        SCENARIO_ASSERT(world.spun_ns / 1000 <= gyre__pace_spin_ns(&world.pace), "%llu ns spun",
+                        (unsigned long long)world.spun_ns / 1000);
+    }
+}
+
+SCENARIO(pace, irregular_messages_cost_few_vain_wake_ups)
+{
+    struct world world = world_of(10 * US, 20 * US);
+
+    stream(&world, 20000, MS, MS / 2);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_RUNG] >= 18000, "%u of 20000 messages rang",
+                    world.count[GYRE_ARRIVAL_RUNG]);
+    CHECK(world.spun_ns / 20000 <= MS / 16 / 10);
+}
+
+SCENARIO(pace, the_lead_follows_timers_that_become_slower_and_quicker)
+{
+    struct world world = world_of(5 * US, 5 * US);
+    uint64_t     lead_ns;
+
+    stream(&world, 1000, MS, 0);
+    lead_ns = world.pace.lead_ns;
+    world.late_min_ns = 60 * US;
+    stream(&world, 100, MS, 0);
+    stream(&world, 1000, MS, 0);
+    CHECK(world.count[GYRE_ARRIVAL_MET] >= 900);
+    CHECK(world.pace.lead_ns > lead_ns + 40 * US);
+    world.late_min_ns = 5 * US;
+    stream(&world, 1000, MS, 0);
+    CHECK(world.pace.lead_ns < lead_ns + 20 * US);
+    CHECK(world.count[GYRE_ARRIVAL_MET] >= 800);
+}
+
+SCENARIO(pace, another_pace_is_found_and_a_rest_forgets_none)
+{
+    struct world world = world_of(5 * US, 5 * US);
+
+    stream(&world, 100, 200 * US, 0);
+    stream(&world, 200, 310 * US, 0);
+    stream(&world, 100, 310 * US, 0);
+    CHECK(world.count[GYRE_ARRIVAL_MET] >= 90);
+    world.now_ns += 1000 * MS + 100 * US;
+    (void)wait_for(&world, world.now_ns + 100 * US);
+    CHECK(world.pace.trust >= 15);
+    stream(&world, 100, 310 * US, 0);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 85, "%u met after a rest",
+                    world.count[GYRE_ARRIVAL_MET]);
+}
+
+SCENARIO(pace, a_message_that_is_left_out_breaks_no_pace)
+{
+    struct world world = world_of(5 * US, 5 * US);
+    uint64_t     due_ns;
+
+    stream(&world, 100, MS, 0);
+    due_ns = world.now_ns;
+    for (uint32_t i = 0; i < 100; i++) {
+        due_ns += i % 10 == 0 ? 2 * MS : MS;
+        (void)wait_for(&world, due_ns);
+    }
+    CHECK(world.pace.trust != 0);
+    CHECK(world.count[GYRE_ARRIVAL_MET] >= 150);
+}
+
+SCENARIO(pace, messages_that_come_long_before_they_are_due_end_it)
+{
+    struct world world = world_of(5 * US, 5 * US);
+
+    stream(&world, 100, MS, 0);
+    CHECK(world.pace.trust != 0);
+    for (uint32_t i = 0; i < 4; i++)
+        (void)wait_for(&world, world.now_ns + 300 * US + i * 150 * US);
+    CHECK_EQ(world.pace.trust, 0);
+}
+
+SCENARIO(pace, the_spin_is_no_longer_than_the_timers_are_unsure)
+{
+    struct world world = world_of(5 * US, 10 * US);
+
+    stream(&world, 1000, 2 * MS, 0);
+    stream(&world, 1000, 2 * MS, 0);
+    SCENARIO_ASSERT(world.spun_ns / 1000 <= 10 * US, "%llu ns spun",
+                    (unsigned long long)world.spun_ns / 1000);
+}
+
+SCENARIO(pace, what_is_too_frequent_or_too_rare_has_none)
+{
+    struct world often = world_of(2 * US, US), rare = world_of(5 * US, 5 * US);
+
+    stream(&often, 1000, 90 * US, 0);
+    CHECK_EQ(often.count[GYRE_ARRIVAL_RUNG], 1000);
+    stream(&rare, 100, 1100 * MS, 0);
+    CHECK_EQ(rare.count[GYRE_ARRIVAL_RUNG], 100);
+}
+
+SCENARIO(pace, a_wait_that_begins_when_the_message_is_due_sleeps_for_no_timer)
+{
+    struct world world = world_of(5 * US, 5 * US);
+
+    stream(&world, 100, MS, 0);
+    CHECK(gyre__pace_next(&world.pace, world.pace.last_ns) != 0);
+    CHECK_EQ(gyre__pace_next(&world.pace, world.pace.last_ns + MS), 0);
+    CHECK_EQ(gyre__pace_next(&world.pace, world.pace.last_ns + 500 * MS), 0);
+}
+
+SCENARIO(pace, timers_slower_than_the_spin_are_given_up)
+{
+    struct world world = world_of(US, 1000 * US); /* a tick, as of old */
+
+    stream(&world, 10000, 5 * MS, 0);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_EARLY] + world.count[GYRE_ARRIVAL_LATE] <= 3000,
+                    "%u were tried in vain",
+                    world.count[GYRE_ARRIVAL_EARLY] + world.count[GYRE_ARRIVAL_LATE]);
+}
