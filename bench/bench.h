@@ -54,6 +54,7 @@ enum figure {
     FIGURE_P999,
     FIGURE_RATE,      /* million messages a second, to each consumer */
     FIGURE_BANDWIDTH, /* GB/s of payload, to each consumer */
+    FIGURE_WAKE_CPU,  /* of the consumer, for a message that it sleeps for, ns */
     FIGURE_IDLE_CPU,  /* of a blocked consumer, percent of one core */
     FIGURE_COUNT
 };

@@ -169,6 +169,8 @@ static enum gyre_status open_consumer(struct port *port, const char *name, struc
     options.kind = port->job->setup.task == JOB_ATTACHED ? GYRE_LOSSY : GYRE_RELIABLE;
     options.start = GYRE_START_OLDEST;
     options.wait = port->is_blocking ? GYRE_WAIT_SPIN_THEN_SLEEP : GYRE_WAIT_SPIN;
+    if (port->job->setup.never_spins)
+        options.wait = GYRE_WAIT_SLEEP;
     options.open_deadline_ns = gyre_now_ns() + OPEN_NS;
     return gyre_consumer_open(name, &options, &port->consumer, error);
 }

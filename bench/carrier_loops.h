@@ -234,7 +234,7 @@ static int loop_wake_send(void *out_end, const struct carrier_pass *pass)
         if (to == NULL)
             return -1;
         message_fill(to, pass->size, pass->first + i);
-        due_ns += pass->job->every_ns;
+        due_ns += job_gap_ns(pass->job, pass->first + i);
         do
             now_ns = host_now_ns();
         while (now_ns < due_ns);

@@ -47,6 +47,8 @@ struct job_setup {
     uint32_t release_count;  /* messages that Gyre's consumer gives back at once; 0: its choice */
     uint32_t attached_count; /* JOB_ATTACHED */
     uint32_t is_blocking;    /* waits sleep; otherwise they poll */
+    uint32_t never_spins;    /* Gyre's consumer does not spin before it sleeps */
+    uint32_t is_irregular;   /* JOB_WAKE: messages come at no pace */
     uint64_t capacity;       /* bytes of a ring, for carriers that have one */
     uint64_t count;          /* messages, or round trips */
 };
@@ -54,6 +56,7 @@ struct job_setup {
 struct job_outcome {
     uint64_t begin_ns;
     uint64_t end_ns;
+    uint64_t wake_cpu_ns;  /* JOB_WAKE: the consumer's CPU time for all samples */
     uint64_t idle_wall_ns; /* how long the consumer was blocked, and what CPU time that took */
     uint64_t idle_cpu_ns;
     uint32_t has_failed;
@@ -67,7 +70,7 @@ struct job_bell {
 struct job {
     struct job_setup setup;
     uint64_t         idle_ns;  /* JOB_WAKE: how long to leave the consumer blocked */
-    uint64_t         every_ns; /* JOB_WAKE: from message to message */
+    uint64_t         every_ns; /* JOB_WAKE: from message to message, on average */
     uint64_t         serial;   /* makes names of this job unique, with bench_pid */
     uint64_t         bench_pid;
     double           ns_per_stamp;
@@ -83,6 +86,14 @@ struct job {
     uint32_t           samples[JOB_SAMPLES_MAX]; /* JOB_PING_PONG: stamps a trip; JOB_WAKE: ns */
     _Alignas(4096) unsigned char arena[JOB_ARENA_SIZE];
 };
+
+/* JOB_WAKE: from the message before to this one: the same, or a half of it more or less. */
+static inline uint64_t job_gap_ns(const struct job *job, uint64_t number)
+{
+    if (!job->setup.is_irregular)
+        return job->every_ns;
+    return job->every_ns / 2 + number * UINT64_C(0x9e3779b97f4a7c15) % job->every_ns;
+}
 
 /* Plays a role; returns 0, or 1 with the reason in the job's outcome. */
 int role_main(struct job *job, uint32_t role);

@@ -88,7 +88,7 @@ static int bell_wake_send(void *out, const struct carrier_pass *pass)
 
     for (uint64_t i = 0; i < pass->count; i++) {
         uint64_t now_ns;
-        due_ns += pass->job->every_ns;
+        due_ns += job_gap_ns(pass->job, pass->first + i);
         do
             now_ns = host_now_ns();
         while (now_ns < due_ns || atomic_load(&port->note->heard_count) < pass->first + i);

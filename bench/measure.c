@@ -18,10 +18,10 @@
 #define SAMPLES_FOR_P999 1000u
 
 const struct figure_kind figure_kinds[FIGURE_COUNT] = {
-    [FIGURE_MEAN] = {"mean", "ns", 1},        [FIGURE_P50] = {"p50", "ns", 1},
-    [FIGURE_P99] = {"p99", "ns", 1},          [FIGURE_P999] = {"p99.9", "ns", 1},
-    [FIGURE_RATE] = {"rate", "M/s", 0},       [FIGURE_BANDWIDTH] = {"bandwidth", "GB/s", 0},
-    [FIGURE_IDLE_CPU] = {"idle_cpu", "%", 1},
+    [FIGURE_MEAN] = {"mean", "ns", 1},    [FIGURE_P50] = {"p50", "ns", 1},
+    [FIGURE_P99] = {"p99", "ns", 1},      [FIGURE_P999] = {"p99.9", "ns", 1},
+    [FIGURE_RATE] = {"rate", "M/s", 0},   [FIGURE_BANDWIDTH] = {"bandwidth", "GB/s", 0},
+    [FIGURE_WAKE_CPU] = {"cpu", "ns", 1}, [FIGURE_IDLE_CPU] = {"idle_cpu", "%", 1},
 };
 
 static uint32_t role_count_of(const struct job_setup *setup)
@@ -135,6 +135,7 @@ int measure(struct session *session, const struct job_setup *setup, double figur
         break;
     case JOB_WAKE:
         take_samples(job, 1, figures);
+        figures[FIGURE_WAKE_CPU] = (double)job->outcome[1].wake_cpu_ns / job->sample_count;
         figures[FIGURE_IDLE_CPU] =
             100 * (double)job->outcome[1].idle_cpu_ns / (double)job->outcome[1].idle_wall_ns;
         break;

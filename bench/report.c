@@ -41,7 +41,7 @@ static void format_ratio(char cell[CELL_SIZE], double ratio)
 static double limit_ratio(const struct contest *contest, const struct entry *entry,
                           enum figure figure)
 {
-    if (contest->limit == NULL || figure == FIGURE_IDLE_CPU ||
+    if (contest->limit == NULL || figure == FIGURE_IDLE_CPU || figure == FIGURE_WAKE_CPU ||
         (contest->limit_figure != FIGURE_COUNT && contest->limit_figure != figure))
         return NAN;
     return contest_ratio(contest, entry, contest->limit, figure);

@@ -186,7 +186,7 @@ static int idle(void *port, const struct carrier *carrier, struct carrier_pass *
 static int role_wake(const struct carrier *carrier, struct carrier_pass *pass)
 {
     struct job *job = pass->job;
-    uint64_t    count = job->setup.count;
+    uint64_t    count = job->setup.count, cpu_ns;
     int (*loop)(void *, const struct carrier_pass *) =
         pass->role == 0 ? carrier->wake_send : carrier->wake_recv;
     void *port = open_one_way(carrier, pass);
@@ -202,8 +202,10 @@ static int role_wake(const struct carrier *carrier, struct carrier_pass *pass)
         pass->samples = job->samples;
         job->sample_count = (uint32_t)pass->count;
     }
+    cpu_ns = host_cpu_ns();
     if (loop(port, pass) != 0)
         return -1;
+    job->outcome[pass->role].wake_cpu_ns = host_cpu_ns() - cpu_ns;
     if (idle(port, carrier, pass) != 0)
         return -1;
     role_meet(job);
