@@ -54,11 +54,11 @@ static struct contest *make(struct session *session, uint32_t is_irregular)
 
     if (contest == NULL)
         return NULL;
-    (void)snprintf(contest->title, sizeof(contest->title),
-                   "%u bytes to a sleeping consumer, one %s; its CPU for a message, and while "
-                   "blocked for %llu ms",
-                   SIZE, is_irregular ? "after 100 to 300 us" : "every 200 us",
-                   (unsigned long long)session->idle_ns / 1000000);
+    (void)snprintf(
+        contest->title, sizeof(contest->title),
+        "%u bytes to a sleeping consumer, one %s; its CPU a message, and in %llu ms of rest", SIZE,
+        is_irregular ? "after 100 to 300 us" : "every 200 us",
+        (unsigned long long)session->idle_ns / 1000000);
     contest->limit = contest_add(contest, session, &limit_bell, JOB_PING_PONG);
     contest->limit->system = LIMIT_BELL_PING_PONG;
     contest->limit->is_limit = 1;
