@@ -260,6 +260,7 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     put_header(fast, begin, fast->seq << 32 | GYRE_FRAME_PUBLISHED | size);
     fast->seq++;
     fast->claim_pos = end;
+    fast->lap_base = (uintptr_t)fast->ring + (uintptr_t)(end & fast->mask) - (uintptr_t)end;
     fast->lap_end_pos = (end | fast->mask) + 1;
     fast->open_pos = fast->limit_pos - align;
     if (gyre__pos_after(fast->open_pos, fast->lap_end_pos))

@@ -105,10 +105,10 @@ budget() { # budget FUNCTION MOST NAME: at most so many instructions a message
     fi
 }
 
-budget fast_publish 85 "claim, write, publish"
-budget fast_publish_batch 39 "claim and write, publish every 8"
+budget fast_publish 57 "claim, write, publish"
+budget fast_publish_batch 38 "claim and write, publish every 8"
 budget fast_publish_run 13 "claim a run of 64, write, publish"
-budget fast_receive 50 "peek, read, release"
-budget fast_receive_batch 35 "peek and read, release every 8"
+budget fast_receive 49 "peek, read, release"
+budget fast_receive_batch 34 "peek and read, release every 8"
 budget fast_receive_run 19 "peek a run of 64, read, release"
 exit $failed

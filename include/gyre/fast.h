@@ -102,8 +102,12 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 #define GYRE_FAULT(name) ((void)0) /* the tests put their faults here */
 #endif
 
-/* How far ahead of the last frame the headers-to-be are kept at zero, in bytes. */
-#define GYRE_ZERO_AHEAD 128u
+/*
+ * How far ahead of the last frame the headers-to-be are kept at zero, in bytes, at least; and how
+ * far when they are written again, which is done for several frames at once.
+ */
+#define GYRE_ZERO_NEAR 128u
+#define GYRE_ZERO_AHEAD 512u
 
 /* How far ahead of a claimed frame the producer asks for lines that it will write. */
 #define GYRE_FETCH_AHEAD 512u
@@ -119,11 +123,12 @@ struct gyre_fast_producer {
     uint64_t       claim_pos;  /* where the next frame goes */
     uint64_t       open_pos;   /* a frame that ends at or before it needs no slow path */
     uint64_t       seq;        /* the number of the next message */
-    uint64_t published_pos;    /* the end of what is published: where the first claimed frame is */
-    uint64_t first_header;     /* and its withheld header, if there is a claimed frame */
-    uint64_t zero_pos;         /* every header-to-be in [claim_pos, zero_pos) is zero */
-    uint64_t limit_pos;        /* bytes before it may be written: E5 */
-    uint64_t lap_end_pos;      /* the end of the ring behind claim_pos */
+    uint64_t  published_pos;   /* the end of what is published: where the first claimed frame is */
+    uint64_t  first_header;    /* and its withheld header, if there is a claimed frame */
+    uint64_t  zero_pos;        /* every header-to-be in [claim_pos, zero_pos) is zero */
+    uint64_t  limit_pos;       /* bytes before it may be written: E5 */
+    uint64_t  lap_end_pos;     /* the end of the ring behind claim_pos */
+    uintptr_t lap_base;        /* a position of this lap and this: the address of its byte */
     const uint64_t *sleepers;  /* gyre_shared_sleepers.mask */
 };
 
@@ -160,13 +165,19 @@ static inline uint64_t *gyre__header_at(unsigned char *ring, uint64_t offset)
 /* True if position a lies behind position b. */
 static inline int gyre__pos_after(uint64_t a, uint64_t b)
 {
-    return (int64_t)(a - b) > 0;
+    return (int64_t)(b - a) < 0;
+}
+
+/* Where a frame with a payload of `size` bytes ends that begins at a position of the alignment. */
+static inline uint64_t gyre__frame_end(uint64_t pos, uint64_t size, uint64_t align_mask)
+{
+    return (pos + size + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
 }
 
 /* The frame of a payload of `size` bytes: header and payload, rounded up. */
 static inline uint64_t gyre__frame_size(uint64_t size, uint64_t align_mask)
 {
-    return (size + GYRE_FRAME_HEADER_SIZE + align_mask) & ~align_mask;
+    return gyre__frame_end(0, size, align_mask);
 }
 
 /*
@@ -178,13 +189,13 @@ GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 {
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
     uint64_t                   pos = p->claim_pos;
-    uint64_t                   end = pos + gyre__frame_size(size, p->align_mask);
+    uint64_t                   end = gyre__frame_end(pos, size, p->align_mask);
     uint64_t                   header = p->seq << 32 | GYRE_FRAME_PUBLISHED | size;
     uint64_t                  *frame;
 
     if (gyre__pos_after(end, p->open_pos))
         return gyre__claim_slow(producer, size);
-    frame = gyre__header_at(p->ring, pos & p->mask);
+    frame = (uint64_t *)(p->lap_base + (uintptr_t)pos);
     gyre_prefetch_write((unsigned char *)frame + GYRE_FETCH_AHEAD);
     if (pos == p->published_pos)
         p->first_header = header;
@@ -205,7 +216,6 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     struct gyre_fast_producer *p = (struct gyre_fast_producer *)(void *)producer;
     unsigned char             *ring = p->ring;
     uint64_t                   mask = p->mask;
-    uint64_t                   step = p->align_mask + 1;
     uint64_t                   pos = p->published_pos;
     uint64_t                   end = p->claim_pos;
     uint64_t                   zero = p->zero_pos;
@@ -214,21 +224,24 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
         return;
     if (!gyre__pos_after(zero, end)) { /* more was claimed than is zero ahead */
         gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0); /* E1 */
-        zero = end + step;
+        zero = end + p->align_mask + 1;
     }
     GYRE_FAULT(publish_ready);
     gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
     GYRE_FAULT(publish_stored);
+    p->published_pos = end;
+    if (gyre__pos_after(end + GYRE_ZERO_NEAR, zero)) {
+        uint64_t step = p->align_mask + 1;
+        end += GYRE_ZERO_AHEAD;
+        if (gyre__pos_after(end, p->limit_pos))
+            end = p->limit_pos;
+        for (; gyre__pos_after(end, zero); zero += step)
+            gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0); /* for a later E1 */
+        p->zero_pos = zero;
+    }
     if (gyre_load_relaxed_64(p->sleepers) != 0) /* E3 */
         gyre__wake_sleepers(producer);
     GYRE_FAULT(publish_woken);
-    p->published_pos = end;
-    end += GYRE_ZERO_AHEAD;
-    if (gyre__pos_after(end, p->limit_pos))
-        end = p->limit_pos;
-    for (; gyre__pos_after(end, zero); zero += step)
-        gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0); /* for a later E1 */
-    p->zero_pos = zero;
 }
 
 /*

@@ -15,7 +15,8 @@
  * (join.pml); wrap of the numbers in headers; more than MESSAGES.
  */
 #define WORDS 6
-#define ZERO_AHEAD 2
+#define ZERO_NEAR 2  /* zeros are written when fewer than so many are ahead, */
+#define ZERO_AHEAD 3 /* until so many are */
 #define STEP 2  /* the limit moves and a landmark is set this often */
 #define PADDING 8
 #define NONE 255
@@ -136,10 +137,14 @@ inline publish()
     fi;
     atomic { AT(published) = first; first = 0; sent = seq; end_pos = pos };
     published = pos;
-    do
-    :: zero_pos < pos + ZERO_AHEAD && zero_pos < limit -> AT(zero_pos) = 0; zero_pos++
-    :: else -> break
-    od
+    if
+    :: zero_pos < pos + ZERO_NEAR ->
+        do
+        :: zero_pos < pos + ZERO_AHEAD && zero_pos < limit -> AT(zero_pos) = 0; zero_pos++
+        :: else -> break
+        od
+    :: else
+    fi
 }
 
 active proctype producer()

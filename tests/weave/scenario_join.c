@@ -278,7 +278,7 @@ const struct weave_scenario scenarios_join[] = {
      .setup = fill_laps,
      TWO("producer", send_six, "joiner", join_at_newest),
      .bounds = {2, 1, 0, 0},
-     .random_runs = 10000},
+     .random_runs = 40000},
     {.name = "join_seq",
      .edges = "E5 E8",
      .setup = fill_laps,
