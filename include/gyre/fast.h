@@ -57,8 +57,8 @@
  * supplies payload could forge the next header.  Therefore publish stores the first header of what
  * was claimed only when the header behind the last is zero: a reachable header is either zero or
  * genuine.  Small frames find that zero written ahead, behind the store that published before, so
- * that the fetch of its line delays no message; whoever claims more than GYRE_ZERO_AHEAD fetches
- * so many lines that one more does not matter.
+ * that the fetch of its line delays no message; whoever claims more than is zero ahead fetches so
+ * many lines that one more does not matter.
  */
 #ifndef GYRE_FAST_H
 #define GYRE_FAST_H
