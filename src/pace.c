@@ -81,6 +81,7 @@ uint64_t gyre__pace_next(struct gyre_pace *pace, uint64_t now_ns)
         pace->lead_ns = gyre__pace_spin_ns(pace);
         pace->step_ns = STEP_MIN_NS;
     }
+    pace->lead_ns = gyre__sooner(pace->lead_ns, pace->period_ns / 2);
     pace->wake_ns = pace->last_ns + pace->period_ns - pace->lead_ns;
     if (pace->trust == 0 || pace->wake_ns < now_ns + SPIN_MIN_NS)
         pace->wake_ns = 0; /* none is due, or too soon for a sleep */
@@ -98,17 +99,19 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
 {
     uint64_t spin_ns = gyre__pace_spin_ns(pace);
     uint64_t lead_max_ns = gyre__sooner(pace->period_ns / 2, LEAD_MAX_NS);
+    uint64_t late_ns =
+        gyre__sooner(pace->late_ns, pace->period_ns / 8); /* of another pace, perhaps */
 
     switch (arrival) {
     case GYRE_ARRIVAL_RUNG: /* a ring takes as long as a timer, about */
-        observe(pace, now_ns - pace->late_ns);
+        observe(pace, now_ns - late_ns);
         break;
     case GYRE_ARRIVAL_EARLY:
         if (now_ns + pace->period_ns / 8 < pace->wake_ns) { /* not the one that was due */
-            observe(pace, now_ns - pace->late_ns);
+            observe(pace, now_ns - late_ns);
             break;
         }
-        pace->last_ns = now_ns - pace->late_ns / 2; /* between the timer's time and now */
+        pace->last_ns = now_ns - late_ns / 2; /* between the timer's time and now */
         pace->lead_ns = gyre__sooner(pace->lead_ns + pace->step_ns, lead_max_ns);
         pace->step_ns = gyre__sooner(pace->step_ns * 2, spin_ns / 2);
         distrust(pace, 1);
@@ -119,7 +122,7 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
         pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN);
         break;
     case GYRE_ARRIVAL_LATE:
-        observe(pace, now_ns - pace->late_ns);
+        observe(pace, now_ns - late_ns);
         pace->lead_ns -= gyre__sooner(pace->lead_ns, spin_ns / 4);
         distrust(pace, 1);
         break;

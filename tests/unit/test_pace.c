@@ -181,6 +181,18 @@ SCENARIO(pace, the_spin_is_no_longer_than_the_timers_are_unsure)
                     (unsigned long long)world.spun_ns / 1000);
 }
 
+SCENARIO(pace, a_lead_longer_than_the_next_pace_allows_is_cut)
+{
+    struct world world = world_of(190 * US, 5 * US);
+
+    stream(&world, 1000, 5 * MS, 0);
+    CHECK(world.pace.lead_ns > 190 * US);
+    world.late_min_ns = 5 * US;
+    stream(&world, 300, 200 * US, 0);
+    stream(&world, 100, 200 * US, 0);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 90, "%u met", world.count[GYRE_ARRIVAL_MET]);
+}
+
 SCENARIO(pace, what_is_too_frequent_or_too_rare_has_none)
 {
     struct world often = world_of(2 * US, US), rare = world_of(5 * US, 5 * US);
