@@ -49,10 +49,18 @@ static long call_futex(uint32_t *word, int operation, uint32_t value,
 #define SYS_futex_waitv 449 /* the same number on every architecture */
 #endif
 
+/* Its deadline has 64-bit fields in 32-bit programs, too. */
 static long call_futex_waitv(const struct sync_waitv *waiters, uint32_t count,
                              const struct timespec *deadline)
 {
-    return syscall(SYS_futex_waitv, waiters, count, 0, deadline, CLOCK_MONOTONIC);
+    int64_t wide[2] = {0, 0};
+
+    if (deadline != NULL) {
+        wide[0] = deadline->tv_sec;
+        wide[1] = deadline->tv_nsec;
+    }
+    return syscall(SYS_futex_waitv, waiters, count, 0, deadline != NULL ? wide : NULL,
+                   CLOCK_MONOTONIC);
 }
 
 static long call_membarrier(int command)

@@ -119,6 +119,25 @@ SCENARIO(flow, peeked_messages_stay_until_their_release)
     gyre_producer_close(producer);
 }
 
+/* A deadline that the system misreads ends a sleep at once, again and again, or never. */
+SCENARIO(flow, a_wait_for_nothing_sleeps_until_its_deadline)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 0);
+    struct gyre_consumer *consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    uint64_t              sleeps = 0, deadline_ns;
+
+    for (uint32_t i = 0; i < 5; i++) {
+        deadline_ns = gyre_now_ns() + UINT64_C(50000000);
+        CHECK_EQ(gyre_wait(consumer, deadline_ns), GYRE_TIMEOUT);
+        CHECK(gyre_now_ns() >= deadline_ns);
+    }
+    sleeps = consumer->seat->sleep_count;
+    SCENARIO_ASSERT(sleeps <= 50, "%llu sleeps", (unsigned long long)sleeps);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
 /* --- sizes ------------------------------------------------------------------------------------ */
 
 static void all_sizes_pass(uint32_t align)
