@@ -320,8 +320,11 @@ void     gyre__end_slices(struct gyre_consumer *consumer); /* when the whole wai
 bool     gyre__must_look(const struct gyre_consumer *consumer);
 uint64_t gyre__tap_limit_ns(struct gyre_consumer *consumer);
 
-/* One sleep.  True if the producer was found dead. */
-bool gyre__sleep(struct gyre_consumer *consumer, uint64_t deadline_ns);
+/*
+ * One sleep.  True if the producer was found dead.  `is_due`: at the deadline a message is due, so
+ * one that is there by then was not missed.
+ */
+bool gyre__sleep(struct gyre_consumer *consumer, uint64_t deadline_ns, bool is_due);
 
 /*
  * A blocked producer hopes for more room than it needs.  All that we are going to free for now is

@@ -3,9 +3,9 @@
  *
  * A wake-up by the producer takes some 5 to 50 us.  One by a timer takes as long, but that can be
  * allowed for: where messages come at equal intervals a wait sleeps until `lead_ns` before the next
- * is due and spins for it, at most a sixteenth of the interval.  The lead follows what happens as
- * one tracks a quantile: up by much if the message was there before us (by more if it happens again
- * at once), down by little if it was not, until one in some thirty is.
+ * is due and spins for it, at most a sixteenth of the interval, or 10 us.  The lead follows what
+ * happens as one tracks a quantile: up by much if the message was there before us (by more if it
+ * happens again at once), down by little if it was not, until one in some thirty is.
  *
  * Trust is lost fast and takes long to win again: messages without a pace must not cost vain
  * wake-ups.
@@ -47,6 +47,11 @@ static void deny(struct gyre_pace *pace)
         pace->steady_count = 0;
 }
 
+static bool is_a_period(uint64_t ns)
+{
+    return ns >= PERIOD_MIN_NS && ns <= PERIOD_MAX_NS;
+}
+
 /* A message came at `at_ns`. */
 static void observe(struct gyre_pace *pace, uint64_t at_ns)
 {
@@ -56,16 +61,20 @@ static void observe(struct gyre_pace *pace, uint64_t at_ns)
     int64_t  error_ns = (int64_t)(gap_ns - count * period_ns);
 
     pace->last_ns = at_ns;
-    if (count > SKIPPED_MAX)
+    if (count > SKIPPED_MAX && pace->trust != 0)
         return; /* the stream had a rest */
-    if (count != 0 && (uint64_t)(error_ns < 0 ? -error_ns : error_ns) <= period_ns / 8) {
+    /* Two intervals may be two or one of a slower pace: they are no proof of this one. */
+    if (count != 0 && (count == 1 || pace->trust != 0) &&
+        (uint64_t)(error_ns < 0 ? -error_ns : error_ns) <= period_ns / 8) {
         pace->period_ns += (uint64_t)(error_ns / (int64_t)(4 * count));
         confirm(pace);
-        return;
+        if (pace->period_ns >= PERIOD_MIN_NS / 8 * 7) /* it may drift */
+            return;
+        pace->trust = 0;
     }
     deny(pace);
     if (pace->trust == 0)
-        pace->period_ns = gap_ns >= PERIOD_MIN_NS && gap_ns <= PERIOD_MAX_NS ? gap_ns : 0;
+        pace->period_ns = is_a_period(gap_ns) ? gap_ns : 0;
 }
 
 uint64_t gyre__pace_spin_ns(const struct gyre_pace *pace)
@@ -99,6 +108,7 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
 {
     uint64_t spin_ns = gyre__pace_spin_ns(pace);
     uint64_t lead_max_ns = gyre__sooner(pace->period_ns / 2, LEAD_MAX_NS);
+    bool     has_skipped;
     uint64_t late_ns =
         gyre__sooner(pace->late_ns, pace->period_ns / 8); /* of another pace, perhaps */
 
@@ -122,9 +132,10 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
         pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN);
         break;
     case GYRE_ARRIVAL_LATE:
+        has_skipped = now_ns - late_ns - pace->last_ns > pace->period_ns + pace->period_ns / 2;
         observe(pace, now_ns - late_ns);
         pace->lead_ns -= gyre__sooner(pace->lead_ns, spin_ns / 4);
-        distrust(pace, 1);
+        distrust(pace, has_skipped ? 2 : 1);
         break;
     }
 }

@@ -3,7 +3,7 @@
  *
  * The producer writes freely up to limit_pos.  When that is used up, at least GYRE_LANDMARK_STEPS
  * times a lap, it looks at the seats of the reliable consumers, announces what may be overwritten
- * from now on (the horizon) and goes on.  Sleeping for room is in wait.c, deaths are in recover.c.
+ * from now on (the horizon) and goes on.  Sleeping for room is in room.c, deaths are in recover.c.
  */
 #include "internal.h"
 

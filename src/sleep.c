@@ -137,7 +137,7 @@ bool gyre__barrier(void)
     return false;
 }
 
-/* How long a sleep may be that was said before the barrier: the schemes of the room comment. */
+/* How long a sleep may be that was said before the barrier: the schemes told above. */
 uint64_t gyre__sleep_limit_ns(struct gyre_consumer *consumer, bool is_barrier_done)
 {
     struct gyre_ring *ring = &consumer->ring;
@@ -231,7 +231,7 @@ void gyre__count_missed(struct gyre_consumer *consumer)
         add_one(&consumer->seat->missed_count);
 }
 
-static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
+static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns, bool is_due)
 {
     uint32_t       epoch = gyre__watched_epoch(consumer);
     uint32_t       peer = epoch != 0 ? SYNC_ROLE_PRODUCER : SYNC_ROLE_NONE;
@@ -245,7 +245,7 @@ static bool sleep_on_bell(struct gyre_consumer *consumer, uint64_t deadline_ns)
         gyre__count_sleep(consumer);
         GYRE_FAULT(sleep_wait);
         woken = wait_for_ring(consumer, peer, until);
-        if (woken == SYNC_TIMED_OUT)
+        if (woken == SYNC_TIMED_OUT && !(is_due && until == deadline_ns))
             gyre__count_missed(consumer);
     }
     GYRE_FAULT(sleep_over);
@@ -273,9 +273,9 @@ static bool sleep_by_timer(struct gyre_consumer *consumer, uint64_t deadline_ns)
                              gyre_load_acquire_32(&consumer->ring.front->epoch)); /* E11 */
 }
 
-bool gyre__sleep(struct gyre_consumer *consumer, uint64_t deadline_ns)
+bool gyre__sleep(struct gyre_consumer *consumer, uint64_t deadline_ns, bool is_due)
 {
     if (consumer->kind == GYRE_TAP)
         return sleep_by_timer(consumer, deadline_ns);
-    return sleep_on_bell(consumer, deadline_ns);
+    return sleep_on_bell(consumer, deadline_ns, is_due);
 }

@@ -58,12 +58,12 @@ static void stay_behind(struct gyre_consumer *consumer)
         gyre_pause();
 }
 
-static bool pause_or_sleep(struct gyre_consumer *consumer, uint64_t deadline_ns)
+static bool pause_or_sleep(struct gyre_consumer *consumer, uint64_t deadline_ns, bool is_due)
 {
     if (consumer->wait == GYRE_WAIT_SPIN)
         return gyre__is_orphaned(consumer,
                                  gyre_load_acquire_32(&consumer->ring.front->epoch)); /* E11 */
-    return gyre__sleep(consumer, deadline_ns);
+    return gyre__sleep(consumer, deadline_ns, is_due);
 }
 
 /* The producer of `epoch` is dead and stores nothing any more: what it published comes first. */
@@ -115,6 +115,7 @@ static enum gyre_status spin_and_sleep(struct gyre_consumer *consumer, struct vi
     enum gyre_status status;
 
     if (vigil->wake_ns != 0 && now >= vigil->wake_ns) {
+        gyre__end_slices(consumer); /* who spins needs no ring */
         gyre__pace_woken(&consumer->pace, now);
         vigil->wake_ns = 0;
         vigil->spin_ns = gyre__pace_spin_ns(&consumer->pace);
@@ -126,13 +127,15 @@ static enum gyre_status spin_and_sleep(struct gyre_consumer *consumer, struct vi
         status = spin_for(consumer, gyre__sooner(deadline_ns, now + vigil->spin_ns));
         if (status != GYRE_TIMEOUT)
             return status;
-        if (vigil->arrival == GYRE_ARRIVAL_MET)
+        if (vigil->arrival == GYRE_ARRIVAL_MET) {
             vigil->arrival = GYRE_ARRIVAL_LATE;
+            vigil->spin_ns = consumer->spin.ns;
+        }
     }
     vigil->has_slept = true;
     /* A death found with messages still unread is told behind them, without another sleep. */
     if ((consumer->dead_epoch == epoch && gyre__is_orphaned(consumer, epoch)) ||
-        pause_or_sleep(consumer, deadline_ns))
+        pause_or_sleep(consumer, deadline_ns, deadline_ns == vigil->wake_ns))
         return gyre__tell_death(consumer, epoch);
     return gyre__consumer_poll(consumer);
 }

@@ -56,7 +56,7 @@
  * Aliasing: the header a consumer polls lies where payload may have lain one lap before, so whoever
  * supplies payload could forge the next header.  Therefore publish stores the first header of what
  * was claimed only when the header behind the last is zero: a reachable header is either zero or
- * genuine.  Small frames find that zero written ahead, behind the store that published before, so
+ * genuine.  Small frames find that zero written ahead, behind a store that published before, so
  * that the fetch of its line delays no message; whoever claims more than is zero ahead fetches so
  * many lines that one more does not matter.
  */
@@ -103,8 +103,8 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 #endif
 
 /*
- * How far ahead of the last frame the headers-to-be are kept at zero, in bytes, at least; and how
- * far when they are written again, which is done for several frames at once.
+ * The headers-to-be are written as zeros, for several frames at once, when those within so many
+ * bytes of the last frame's end are no longer all zero, and then so far ahead.
  */
 #define GYRE_ZERO_NEAR 128u
 #define GYRE_ZERO_AHEAD 512u

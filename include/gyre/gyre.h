@@ -48,8 +48,9 @@ GYRE_API uint64_t gyre_now_ns(void);
  * came to nothing, down to 1 us, and doubles after each other one, up to 20 us.  And where messages
  * come at a steady pace, 0.1 ms to 1 s from one to the next, gyre_wait and gyre_recv of a consumer
  * that is neither a tap nor a group's member end the sleep by a timer before the next one is due,
- * and spin for it, a sixteenth of that interval at most (10 to 100 us): it needs no wake-up.
- * Another value is kept, and there is no timer.
+ * and spin for it, for up to a sixteenth of that interval (but no less than 10 us and no more than
+ * 100): then it needs no wake-up, and teaches the spin before a sleep nothing.  Another value is
+ * kept, and there is no timer: for a producer and a consumer that must not spin on one processor.
  */
 enum gyre_wait_strategy {
     GYRE_WAIT_SPIN_THEN_SLEEP = 0, /* spin for a while (`spin_ns`), then sleep: the default */

@@ -145,6 +145,40 @@ SCENARIO(pace, another_pace_is_found_and_a_rest_forgets_none)
                     world.count[GYRE_ARRIVAL_MET]);
 }
 
+SCENARIO(pace, a_slower_pace_is_found_whatever_it_is_a_multiple_of)
+{
+    static const uint64_t firsts[] = {150 * US,  200 * US,  625 * US, MS,
+                                      1250 * US, 1667 * US, 2500 * US};
+
+    for (uint32_t i = 0; i < 7; i++) {
+        struct world world = world_of(5 * US, 5 * US);
+        stream(&world, 100, firsts[i], 0);
+        stream(&world, 300, 5 * MS, US);
+        stream(&world, 100, 5 * MS, US);
+        SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 90, "%u met after %llu ns",
+                        world.count[GYRE_ARRIVAL_MET], (unsigned long long)firsts[i]);
+    }
+    for (uint64_t first_ns = 100 * US; first_ns < 10 * MS; first_ns += 70 * US) {
+        struct world world = world_of(5 * US, 5 * US);
+        (void)wait_for(&world, world.now_ns);
+        (void)wait_for(&world, world.now_ns + first_ns);
+        stream(&world, 200, 10 * MS, US);
+        stream(&world, 100, 10 * MS, US);
+        SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 90, "%u met after %llu ns",
+                        world.count[GYRE_ARRIVAL_MET], (unsigned long long)first_ns);
+    }
+}
+
+SCENARIO(pace, a_pace_that_becomes_too_quick_ends)
+{
+    struct world world = world_of(2 * US, US);
+    uint64_t     due_ns = world.now_ns;
+
+    for (uint32_t i = 0; i < 2000; i++)
+        (void)wait_for(&world, due_ns += 120 * US - i / 40 * 2 * US);
+    CHECK_EQ(world.pace.trust, 0);
+}
+
 SCENARIO(pace, a_message_that_is_left_out_breaks_no_pace)
 {
     struct world world = world_of(5 * US, 5 * US);
