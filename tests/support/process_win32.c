@@ -13,6 +13,11 @@
 
 #include <gyre/atomic.h>
 
+/*
+ * Under load Wine's own start of a process fails now and then with ERROR_INTERNAL_ERROR, before the
+ * program has executed anything: the process is created suspended.
+ */
+#define STARTS_MAX 5u
 #define STARTED_MAX 1024
 #define KILLED_CODE 137u
 
@@ -84,10 +89,12 @@ bool process_start(struct process *process, const char *role, uint32_t argument)
     memset(&startup, 0, sizeof(startup));
     startup.cb = sizeof(startup);
     (void)fflush(NULL);
-    if (!CreateProcessA(program, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup,
-                        &made)) {
+    for (uint32_t i = 1; !CreateProcessA(program, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL,
+                                         NULL, &startup, &made);
+         i++) {
         printf("# CreateProcessA: error %lu\n", GetLastError());
-        return false;
+        if (GetLastError() != ERROR_INTERNAL_ERROR || i == STARTS_MAX)
+            return false;
     }
     (void)AssignProcessToJobObject(job, made.hProcess);
     (void)ResumeThread(made.hThread);
