@@ -41,8 +41,8 @@
 #define EDGE_DELAY 3000u /* loops: time for the caller to aim */
 #define LIMIT_S 1400u
 #define SPIN_LOOPS 100000u
-#define COLD_SIZE (16u << 20)
-#define COLD_STORES 12u
+#define COLD_SIZE (64u << 20)
+#define COLD_STORES 32u
 #define STEP_MIN 4u
 #define STEP_MAX 2048u
 #define WARM_ROUNDS 300u
@@ -414,6 +414,9 @@ static void fill_store_buffer(void)
     static unsigned char cold[COLD_SIZE];
     static uint64_t      random = 21;
 
+    if (random == 21) /* its pages are there from now on */
+        memset(cold, 1, sizeof(cold));
+
     for (uint32_t i = 0; i < COLD_STORES; i++)
         gyre_store_relaxed_64(
             (uint64_t *)(void *)&cold[trial_random(&random) % COLD_SIZE & ~UINT64_C(63)], random);
@@ -421,6 +424,7 @@ static void fill_store_buffer(void)
 
 static void end_the_sleep(uint32_t ring_idx)
 {
+    void    *payload;
     uint32_t size;
 
     if (is_producer_form()) {
@@ -430,8 +434,14 @@ static void end_the_sleep(uint32_t ring_idx)
         EXPECT_STATUS(gyre_release(consumers[0]), GYRE_OK);
         return;
     }
+    payload = gyre_claim(producers[ring_idx], 8);
+    if (payload == NULL) {
+        EXPECT_STATUS(gyre_send(producers[ring_idx], "message", 8, trial_patience()), GYRE_OK);
+        return;
+    }
+    memcpy(payload, "message", 8);
     fill_store_buffer();
-    EXPECT_STATUS(gyre_send(producers[ring_idx], "message", 8, trial_patience()), GYRE_OK);
+    gyre_publish(producers[ring_idx]);
 }
 
 struct aim {

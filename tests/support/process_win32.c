@@ -92,8 +92,9 @@ bool process_start(struct process *process, const char *role, uint32_t argument)
     for (uint32_t i = 1; !CreateProcessA(program, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL,
                                          NULL, &startup, &made);
          i++) {
-        printf("# CreateProcessA: error %lu\n", GetLastError());
-        if (GetLastError() != ERROR_INTERNAL_ERROR || i == STARTS_MAX)
+        DWORD code = GetLastError();
+        printf("# CreateProcessA: error %lu\n", code);
+        if (code != ERROR_INTERNAL_ERROR || i == STARTS_MAX)
             return false;
     }
     (void)AssignProcessToJobObject(job, made.hProcess);
