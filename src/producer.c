@@ -243,7 +243,7 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
 {
     struct gyre_fast_producer *fast = &producer->fast;
     uint64_t                   align = fast->align_mask + 1;
-    uint64_t                   begin, end, need;
+    uint64_t                   begin, end, lap_end, need;
 
     if (producer->ring.is_forked || size > gyre__max_size(fast->mask + 1))
         return NULL;
@@ -261,10 +261,10 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     fast->seq++;
     fast->claim_pos = end;
     fast->lap_base = (uintptr_t)fast->ring + (uintptr_t)(end & fast->mask) - (uintptr_t)end;
-    fast->lap_end_pos = (end | fast->mask) + 1;
+    lap_end = (end | fast->mask) + 1;
     fast->open_pos = fast->limit_pos - align;
-    if (gyre__pos_after(fast->open_pos, fast->lap_end_pos))
-        fast->open_pos = fast->lap_end_pos;
+    if (gyre__pos_after(fast->open_pos, lap_end))
+        fast->open_pos = lap_end;
     return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;
 }
 

@@ -133,7 +133,6 @@ enum gyre_status gyre__take_over(struct gyre_producer *producer, struct gyre_err
     granted = gyre_load_relaxed_64(&front->granted_pos); /* E5 */
     gyre_store_release_64(&front->horizon_pos, granted); /* E5 E7 */
     fast->limit_pos = granted + ring->geometry.capacity;
-    fast->lap_end_pos = (end.pos | fast->mask) + 1;
     fast->sleepers = &ring->sleepers->mask;
     if (fast->limit_pos - fast->zero_pos > ring->geometry.capacity)
         return gyre__blame(error, GYRE_CORRUPT, "granted_pos");

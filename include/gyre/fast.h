@@ -127,7 +127,6 @@ struct gyre_fast_producer {
     uint64_t  first_header;    /* and its withheld header, if there is a claimed frame */
     uint64_t  zero_pos;        /* every header-to-be in [claim_pos, zero_pos) is zero */
     uint64_t  limit_pos;       /* bytes before it may be written: E5 */
-    uint64_t  lap_end_pos;     /* the end of the ring behind claim_pos */
     uintptr_t lap_base;        /* a position of this lap and this: the address of its byte */
     const uint64_t *sleepers;  /* gyre_shared_sleepers.mask */
 };
