@@ -160,14 +160,14 @@ struct reader {
     uint32_t              idx;
 };
 
-static uint64_t joined, is_written;
+static uint64_t joined, left, is_written;
 
-static void say_joined(void)
+static void add_one(uint64_t *counter)
 {
-    uint64_t seen = gyre_load_relaxed_64(&joined);
+    uint64_t seen = gyre_load_relaxed_64(counter);
 
     for (;;) {
-        uint64_t was = gyre_compare_exchange_64(&joined, seen, seen + 1);
+        uint64_t was = gyre_compare_exchange_64(counter, seen, seen + 1);
         if (was == seen)
             return;
         seen = was;
@@ -205,11 +205,23 @@ static void write_batch(struct gyre_producer *producer, uint64_t end, uint64_t *
     gyre_publish(producer);
 }
 
+/* A handle that keeps the ring, closed as it may be, for guests who are just coming. */
+static struct gyre_consumer *open_keeper(void)
+{
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    struct gyre_consumer        *keeper;
+
+    options.kind = GYRE_LOSSY;
+    EXPECT_STATUS(gyre_consumer_open(trial_ring(), &options, &keeper, NULL), GYRE_OK);
+    return keeper;
+}
+
 static void write_all(void *context)
 {
     const struct load       *load = context;
     struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
     struct gyre_producer    *producer;
+    struct gyre_consumer    *keeper;
     uint64_t                 random = 1;
 
     options.capacity = load->capacity;
@@ -223,8 +235,11 @@ static void write_all(void *context)
         write_batch(producer, load->messages, &random);
         pause_randomly(&random);
     }
+    keeper = open_keeper();
     gyre_store_release_64(&is_written, 1);
     gyre_producer_close(producer);
+    EXPECT_TRUE(process_await(&left, load->guests, PROCESS_PATIENCE_NS));
+    gyre_consumer_close(keeper);
 }
 
 /* Up to `limit` messages, in batches, each looked at in place. */
@@ -278,7 +293,7 @@ static void stay(void *context)
     uint64_t              random = 100 + reader->idx;
 
     EXPECT_EQ(gyre_consumer_seq(consumer), 0);
-    say_joined();
+    add_one(&joined);
     EXPECT_STATUS(read_in_place(consumer, UINT64_MAX, &reader->received, &random), GYRE_CLOSED);
     EXPECT_EQ(gyre_consumer_seq(consumer), reader->load->messages);
     EXPECT_EQ(reader->received, reader->load->messages);
@@ -304,6 +319,7 @@ static void visit(void *context)
         reader->received += received;
         reader->visits++;
     }
+    add_one(&left);
 }
 
 static void read_lossy(void *context)
@@ -316,7 +332,7 @@ static void read_lossy(void *context)
     uint32_t         size;
 
     EXPECT_EQ(gyre_consumer_seq(consumer), 0);
-    say_joined();
+    add_one(&joined);
     do {
         uint64_t seq = gyre_consumer_seq(consumer);
         status = gyre_recv(consumer, message, sizeof(message), &size, trial_patience());
@@ -341,6 +357,7 @@ static void run_load(const struct load *load)
     uint64_t              visits = 0, guest_messages = 0, began = gyre_now_ns();
 
     joined = 0;
+    left = 0;
     is_written = 0;
     memset(readers, 0, sizeof(readers));
     process_thread_start(&writer, write_all, (void *)(uintptr_t)load);
