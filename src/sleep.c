@@ -23,7 +23,6 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define SETTLE_NS UINT64_C(2000)
 #define SETTLE_PAUSES 64u
-#define RING_GRACE_NS (10 * NS_PER_MS) /* what a ring may take that is under way */
 #define TAP_SLICE_MIN_NS UINT64_C(50000)
 #define TAP_LOOK_SLICES 16u /* about every 100 ms it looks whether the producer lives */
 #define TAP_SLICES 8u       /* 50 us doubled seven times: 6.4 ms */
@@ -198,18 +197,6 @@ static enum sync_wake wait_for_ring(struct gyre_consumer *consumer, uint32_t pee
     return woken;
 }
 
-/* True if the producer has seen that we sleep, and rings. */
-static bool is_being_rung(struct gyre_consumer *consumer)
-{
-    uint64_t mask;
-
-    gyre__let_settle();
-    mask = gyre_load_relaxed_64(&consumer->ring.sleepers->mask); /* E3 */
-    return ((mask & own_bit(consumer)) == 0 || consumer->member.group != NULL) &&
-           wait_for_ring(consumer, SYNC_ROLE_NONE, sync_clock_now_ns() + RING_GRACE_NS) ==
-               SYNC_RUNG;
-}
-
 /* Where the message lies that would end a sleep: for a member, one that nobody has claimed. */
 static uint64_t awaited_pos(const struct gyre_consumer *consumer)
 {
@@ -220,14 +207,19 @@ static uint64_t awaited_pos(const struct gyre_consumer *consumer)
 }
 
 /*
- * A message that comes in the very moment in which the slice ends is not a missed one; nor is one
- * that another member is woken for.
+ * A message that comes in the very moment in which the slice ends is not a missed one: its producer
+ * may not have looked yet who sleeps, or be about to ring, and may be stopped there for
+ * milliseconds, by a page fault or for another process.  Nor is one that another member is woken
+ * for.
  */
 void gyre__count_missed(struct gyre_consumer *consumer)
 {
     uint64_t pos = awaited_pos(consumer);
 
-    if (gyre__is_ready(consumer) && !is_being_rung(consumer) && awaited_pos(consumer) == pos)
+    if (gyre__is_ready(consumer) &&
+        wait_for_ring(consumer, SYNC_ROLE_NONE, sync_clock_now_ns() + GYRE_RING_GRACE_NS) !=
+            SYNC_RUNG &&
+        awaited_pos(consumer) == pos)
         add_one(&consumer->seat->missed_count);
 }
 

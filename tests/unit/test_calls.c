@@ -954,4 +954,66 @@ SCENARIO(calls, a_fifo_that_is_not_there_costs_no_calls_at_each_publish)
     gyre_producer_close(producer);
 }
 
+/* --- what counts as slept through ------------------------------------------------------------- */
+
+static struct {
+    struct gyre_producer *producer;
+    uint32_t              calls;
+    bool                  has_bell; /* the producer goes on, and looks who sleeps */
+} late;
+
+/* The time is up; a message is visible by then, but its producer was stopped right behind it. */
+static long publish_and_time_out(const struct sync_waitv *waiters, uint32_t count,
+                                 const struct timespec *deadline)
+{
+    uint64_t *mask = &late.producer->ring.sleepers->mask;
+    uint64_t  sleepers = *mask;
+
+    (void)waiters, (void)count, (void)deadline;
+    errno = ETIMEDOUT;
+    if (late.calls++ == 0) {
+        *mask = 0;
+        put(late.producer, 56);
+        *mask = sleepers;
+    } else if (late.has_bell) {
+        gyre__wake_sleepers(late.producer);
+        errno = EAGAIN; /* the word is another one already */
+    }
+    return -1;
+}
+
+static void check_missed(bool has_bell, bool is_any, uint64_t missed)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_consumer *consumer;
+    struct sync_calls     before = sync_calls;
+    uint32_t              which = 0;
+    uint64_t              deadline_ns;
+
+    late.producer = open_producer(name, OPERATION_CAPACITY, 64);
+    late.calls = 0;
+    late.has_bell = has_bell;
+    consumer = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
+    consumer->wait = GYRE_WAIT_SLEEP;
+    sync_calls.futex_waitv = publish_and_time_out;
+    deadline_ns = gyre_now_ns() + 5 * MS;
+    CHECK_EQ(is_any ? gyre_wait_any(&consumer, 1, deadline_ns, &which)
+                    : gyre_wait(consumer, deadline_ns),
+             GYRE_OK);
+    sync_calls = before;
+    CHECK_EQ(late.calls, 2);
+    CHECK_EQ(consumer->seat->missed_count, missed);
+    take(consumer, 0, 56);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(late.producer);
+}
+
+SCENARIO(calls, a_message_whose_producer_is_stopped_before_it_looks_is_not_slept_through)
+{
+    check_missed(true, false, 0);
+    check_missed(true, true, 0);
+    check_missed(false, false, 1); /* nobody rings: it is */
+    check_missed(false, true, 1);
+}
+
 #endif
