@@ -362,27 +362,3 @@ int site_lock_fd_for_looking(struct sync_site *site)
     }
     return site->lock_fd;
 }
-
-enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
-                                struct gyre_error *error)
-{
-    struct site_access access;
-    DIR               *dir;
-    enum gyre_status   status = site_list_dir(&access, &dir, error);
-    struct dirent     *entry;
-
-    if (status == GYRE_NOT_FOUND)
-        return GYRE_OK; /* no directory, no rings */
-    if (status != GYRE_OK)
-        return status;
-    while ((entry = readdir(dir)) != NULL) {
-        size_t length = strlen(entry->d_name);
-        if (length <= 5 || strcmp(entry->d_name + length - 5, ".data") != 0)
-            continue;
-        entry->d_name[length - 5] = '\0';
-        if (entry->d_name[0] != '.' && visit(entry->d_name, context) != 0)
-            break;
-    }
-    (void)closedir(dir);
-    return GYRE_OK;
-}

@@ -23,6 +23,7 @@
 #include "calls.h"
 #include "sync.h"
 
+#define SYNC_OBJECT_PREFIX "Gyre."
 #define SYNC_RING_NAME_SIZE 101   /* the longest name of a ring and its zero */
 #define SYNC_OBJECT_NAME_SIZE 160 /* "Local\Gyre.", a ring's name, the longest suffix */
 #define SYNC_ROLE_COUNT 256u      /* the producer and 255 seats */

@@ -368,4 +368,68 @@ SCENARIO(calls, fail_one_by_one_while_messages_flow_on_windows)
     group(12, OPERATION_COUNT);
 }
 
+/* --- a directory that changes while it is walked ---------------------------------------------- */
+
+static struct {
+    const char *ring;
+    uint32_t    walks;
+    uint32_t    blind_walks; /* in so many the ring's entry moves to where the walk has been */
+    bool        is_skipped;
+} shift;
+
+static bool is_of_ring(const UNICODE_STRING *name, const char *ring)
+{
+    static const char prefix[] = "Gyre.";
+    size_t            skip = sizeof(prefix) - 1;
+
+    if (name->Length != (skip + strlen(ring)) * sizeof(wchar_t))
+        return false;
+    for (size_t i = 0; i < strlen(ring); i++)
+        if (name->Buffer[skip + i] != (wchar_t)ring[i])
+            return false;
+    return true;
+}
+
+static NTSTATUS WINAPI query_shifted(HANDLE directory, void *buffer, ULONG size, BOOLEAN is_single,
+                                     BOOLEAN is_restarted, ULONG *context, ULONG *length)
+{
+    const struct sync_directory_entry *entry = buffer;
+    NTSTATUS                           result;
+
+    shift.walks += is_restarted;
+    result = real.sync_query_directory(directory, buffer, size, is_single, is_restarted, context,
+                                       length);
+    if (result < 0 || shift.walks > shift.blind_walks || !is_of_ring(&entry->name, shift.ring))
+        return result;
+    shift.is_skipped = true;
+    return real.sync_query_directory(directory, buffer, size, is_single, FALSE, context, length);
+}
+
+static int find(const char *name, void *context)
+{
+    *(uint32_t *)context += strcmp(name, shift.ring) == 0;
+    return 0;
+}
+
+SCENARIO(calls, a_ring_that_moves_while_the_directory_is_walked_is_listed_once)
+{
+    struct gyre_producer *producer;
+
+    shift.ring = ring_dir_name();
+    producer = open_producer(shift.ring, OPERATION_CAPACITY, 64);
+    real = sync_calls;
+    sync_calls.sync_query_directory = query_shifted;
+    for (shift.blind_walks = 0; shift.blind_walks < 2; shift.blind_walks++) {
+        uint32_t found = 0;
+        shift.walks = 0;
+        shift.is_skipped = false;
+        CHECK_EQ(gyre_ring_list(find, &found, NULL), GYRE_OK);
+        CHECK_EQ(found, 1);
+        CHECK(shift.walks >= 2 + shift.blind_walks);
+        CHECK_EQ(shift.is_skipped, shift.blind_walks != 0);
+    }
+    gyre_producer_close(producer);
+    sync_calls = real;
+}
+
 #endif
