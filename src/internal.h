@@ -303,6 +303,7 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);
 #define GYRE_SHORT_SLICE_NS UINT64_C(1000000)
 #define GYRE_LONG_SLICE_NS UINT64_C(100000000)
 #define GYRE_RING_GRACE_NS UINT64_C(10000000) /* from a message, or room, to its ring, at most */
+#define GYRE_SETTLE_NS UINT64_C(10000)        /* for a store to reach memory, with a margin */
 
 bool     gyre__take_interrupt(struct gyre_ring *ring);
 void     gyre__let_settle(void);

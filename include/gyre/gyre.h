@@ -60,7 +60,12 @@ enum gyre_wait_strategy {
 
 /* gyre_ring_options.flags */
 enum {
-    /* Every publish fences before it looks for sleepers (x86: a locked instruction, some 25 ns). */
+    /*
+     * Every publish fences before it looks for sleepers (x86: a locked instruction, some 25 ns).
+     * Linux does not need it.  Windows has no remote barrier: there a sleeper gives the store 10 us
+     * to arrive, and without this flag one whose processor is interrupted in that very moment for
+     * longer than that wakes the sleeper only at the end of a slice, some 2 ms late.
+     */
     GYRE_STRICT_WAKE = 1,
     /*
      * The ring stays when its last process is gone, until gyre_ring_remove or a reboot.  Without it
