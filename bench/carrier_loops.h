@@ -93,7 +93,8 @@ static int loop_pong(void *out_end, void *in_end, const struct carrier_pass *pas
 }
 
 MESSAGE_INLINE int loop_produce_sized(struct port *port, uint32_t size,
-                                      const struct carrier_pass *pass)
+                                      const struct carrier_pass *pass,
+                                      void (*fill)(void *to, uint32_t size, uint64_t number))
 {
     uint64_t number = pass->first;
     uint64_t end = number + pass->count;
@@ -103,7 +104,7 @@ MESSAGE_INLINE int loop_produce_sized(struct port *port, uint32_t size,
         void *to = port_claim(port, size);
         if (to == NULL)
             return -1;
-        message_fill(to, size, number);
+        fill(to, size, number);
         if (++in_batch >= pass->batch) {
             in_batch = 0;
             if (port_publish(port, size) != 0)
@@ -181,13 +182,14 @@ MESSAGE_INLINE int loop_consume_runs(struct port *port, uint32_t size,
 }
 
 #define LOOP_PRODUCE(size)                                                                         \
-    (pass->batch > 1 ? loop_produce_runs(out, size, pass) : loop_produce_sized(out, size, pass))
+    (pass->batch > 1 ? loop_produce_runs(out, size, pass)                                          \
+                     : loop_produce_sized(out, size, pass, message_fill))
 #define LOOP_CONSUME(size)                                                                         \
     (pass->batch > 1 ? loop_consume_runs(in, size, pass) : loop_consume_sized(in, size, pass))
 
 #else
 
-#define LOOP_PRODUCE(size) loop_produce_sized(out, size, pass)
+#define LOOP_PRODUCE(size) loop_produce_sized(out, size, pass, message_fill)
 #define LOOP_CONSUME(size) loop_consume_sized(in, size, pass)
 
 #endif
@@ -195,6 +197,9 @@ MESSAGE_INLINE int loop_consume_runs(struct port *port, uint32_t size,
 static int loop_produce(void *out_end, const struct carrier_pass *pass)
 {
     struct port *out = (struct port *)out_end;
+
+    if (pass->job->setup.is_non_temporal)
+        return loop_produce_sized(out, pass->size, pass, message_fill_non_temporal);
     switch (pass->size) {
     case 8:
         return LOOP_PRODUCE(8);

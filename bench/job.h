@@ -38,19 +38,20 @@ enum job_task {
 };
 
 struct job_setup {
-    uint32_t task;           /* enum job_task */
-    uint32_t carrier_idx;    /* into carrier_list */
-    uint32_t size;           /* of a message, a multiple of 8 */
-    uint32_t consumer_count; /* 1 but for JOB_STREAM */
-    uint32_t batch;          /* messages that appear at once */
-    uint32_t frame_align;    /* of Gyre's ring; 0: the default */
-    uint32_t release_count;  /* messages that Gyre's consumer gives back at once; 0: its choice */
-    uint32_t attached_count; /* JOB_ATTACHED */
-    uint32_t is_blocking;    /* waits sleep; otherwise they poll */
-    uint32_t never_spins;    /* Gyre's consumer does not spin before it sleeps */
-    uint32_t is_irregular;   /* JOB_WAKE: messages come at no pace */
-    uint64_t capacity;       /* bytes of a ring, for carriers that have one */
-    uint64_t count;          /* messages, or round trips */
+    uint32_t task;            /* enum job_task */
+    uint32_t carrier_idx;     /* into carrier_list */
+    uint32_t size;            /* of a message, a multiple of 8 */
+    uint32_t consumer_count;  /* 1 but for JOB_STREAM */
+    uint32_t batch;           /* messages that appear at once */
+    uint32_t frame_align;     /* of Gyre's ring; 0: the default */
+    uint32_t release_count;   /* messages that Gyre's consumer gives back at once; 0: its choice */
+    uint32_t attached_count;  /* JOB_ATTACHED */
+    uint32_t is_non_temporal; /* JOB_STREAM: Gyre's payload is written past the caches, unbatched */
+    uint32_t is_blocking;     /* waits sleep; otherwise they poll */
+    uint32_t never_spins;     /* Gyre's consumer does not spin before it sleeps */
+    uint32_t is_irregular;    /* JOB_WAKE: messages come at no pace */
+    uint64_t capacity;        /* bytes of a ring, for carriers that have one */
+    uint64_t count;           /* messages, or round trips */
 };
 
 struct job_outcome {

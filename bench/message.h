@@ -61,6 +61,35 @@ MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
         *(message_word *)(void *)(end - 8) = number;
 }
 
+/*
+ * The same past the caches, where the processor can: whole lines are not fetched before they are
+ * written.  Such stores are weakly ordered; the fence puts them before the publish.
+ */
+#ifdef __SSE2__
+#define MESSAGE_HAS_NON_TEMPORAL 1
+typedef long long message_stream_pair __attribute__((vector_size(16), may_alias));
+
+MESSAGE_INLINE void message_fill_non_temporal(void *to, uint32_t size, uint64_t number)
+{
+    unsigned char      *at = (unsigned char *)to;
+    unsigned char      *end = at + size;
+    message_stream_pair pair = {(long long)number, (long long)number};
+
+    for (; ((uintptr_t)at & 63) != 0; at += 8)
+        *(message_word *)(void *)at = number;
+    for (; end - at >= 64; at += 64)
+        for (uint32_t i = 0; i < 4; i++)
+            __builtin_ia32_movntdq((message_stream_pair *)(void *)at + i, pair);
+    for (; at != end; at += 8)
+        *(message_word *)(void *)at = number;
+    __builtin_ia32_sfence();
+}
+
+#else
+#define MESSAGE_HAS_NON_TEMPORAL 0
+#define message_fill_non_temporal message_fill
+#endif
+
 /* Zero if every word of the message is `number`. */
 MESSAGE_INLINE uint64_t message_check(const void *from, uint32_t size, uint64_t number)
 {

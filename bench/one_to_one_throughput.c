@@ -5,18 +5,21 @@
  * Payload is written in full and read in full.  "gyre" has spinning waits at both ends, as one
  * that has a core to spare would, and so have the rings for one consumer; "gyre sleeping" is the
  * same with the default waits; the others block in their system calls.  Gyre's consumer gives room
- * back every 64 messages or 1/32 of the ring; "gyre each" does it after every message.  The limit
- * is the stream between the two cores through a ring of the same capacity; it bounds bytes, so
- * ratios to it are given from 256 bytes on.
+ * back every 64 messages or 1/32 of the ring; "gyre each" does it after every message; "gyre
+ * non-temporal" writes payload of 4 KiB and more past the caches.  The limit is the stream between
+ * the two cores through a ring of the same capacity; it bounds bytes, so ratios to it are given
+ * from 256 bytes on.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "message.h"
 
 #define LIMIT_MESSAGE_SIZE 65536u
 #define LIMIT_FROM_SIZE 256u
 #define DENSE_ALIGN 8u
+#define NON_TEMPORAL_SIZE_MIN 4096u
 #define DENSE_SIZE_MAX 24u /* larger messages take as many lines densely packed as not */
 #define POINTS_MAX 64u
 
@@ -53,6 +56,8 @@ static void add_systems(struct contest *contest, struct session *session, const 
         add_gyre(contest, session, "gyre each");
     if (point->size <= DENSE_SIZE_MAX)
         add_gyre(contest, session, "gyre dense");
+    if (MESSAGE_HAS_NON_TEMPORAL && point->size >= NON_TEMPORAL_SIZE_MIN && point->batch == 1)
+        add_gyre(contest, session, "gyre non-temporal");
     contest->limit = contest_add(contest, session, &limit_stream, JOB_STREAM);
     contest->limit->is_limit = 1;
     contest->limit_figure = FIGURE_BANDWIDTH;
@@ -63,6 +68,7 @@ static void add_systems(struct contest *contest, struct session *session, const 
         entry->setup.batch = point->batch;
         entry->setup.is_blocking = !is_gyre || strcmp(entry->system, "gyre sleeping") == 0;
         entry->setup.release_count = strcmp(entry->system, "gyre each") == 0;
+        entry->setup.is_non_temporal = strcmp(entry->system, "gyre non-temporal") == 0;
         entry->setup.frame_align = strcmp(entry->system, "gyre dense") == 0 ? DENSE_ALIGN : 0;
         if (is_gyre && point->capacity / 2 < (uint64_t)point->size + 8)
             entry->absent = "messages of this size do not fit";
