@@ -9,7 +9,7 @@ packages_of() {
     local common="gcc libc6-dev cmake ninja-build libck-dev gcc-mingw-w64-x86-64-win32 wine wine64"
     case $1 in
     tests) echo "$common g++ clang libclang-rt-14-dev llvm gcc-multilib pkg-config libcriterion-dev" \
-        "libuv1-dev binutils spin strace valgrind procps" ;;
+        "libuv1-dev binutils spin strace valgrind procps qemu-user" ;;
     bench) echo "$common g++ libboost-dev libqb-dev libzmq3-dev libnng-dev" ;;
     afl) echo "$common clang libclang-rt-14-dev afl++" ;;
     *)
