@@ -308,6 +308,12 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     return map(site->place, object, made);
 }
 
+void sync_map_prefault(const struct sync_map *made, bool is_writable)
+{
+    (void)made;
+    (void)is_writable;
+}
+
 void sync_map_close(struct sync_map *made)
 {
     made->base = NULL;

@@ -60,6 +60,7 @@ static enum gyre_status open_once(const struct sync_place            *place,
         free(made);
         return status;
     }
+    sync_map_prefault(&made->ring.data, false); /* now: with a seat it would hold up the producer */
     status = gyre__seat_join(made, options, error);
     if (status != GYRE_OK) {
         leave(made);

@@ -232,6 +232,7 @@ static enum gyre_status obtain_once(struct gyre_ring *ring, const struct sync_pl
                                     struct gyre_error              *error)
 {
     bool             is_gone = false;
+    bool             is_standby;
     enum gyre_status status = sync_site_open_at(place, SYNC_SITE_CREATE, &ring->site, error);
 
     if (status != GYRE_OK)
@@ -245,7 +246,10 @@ static enum gyre_status obtain_once(struct gyre_ring *ring, const struct sync_pl
             status = sync_lease_take(ring->site, SYNC_ROLE_PRODUCER, error);
         sync_site_unlock(ring->site);
     }
-    if (status == GYRE_BUSY && ring->is_attached && options->open_deadline_ns != 0)
+    is_standby = status == GYRE_BUSY && ring->is_attached && options->open_deadline_ns != 0;
+    if (status == GYRE_OK || is_standby)
+        sync_map_prefault(&ring->data, true);
+    if (is_standby)
         status = await_turn(ring, options->open_deadline_ns, &is_gone, error);
     if (status == GYRE_OK) {
         gyre__ring_bind(ring);

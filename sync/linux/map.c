@@ -5,6 +5,7 @@
  * and a creator that dies leaves nothing.  Its memory is committed by posix_fallocate: ftruncate
  * and MAP_POPULATE report success on a full tmpfs, and the first touch is then SIGBUS.
  */
+#include "pages.h"
 #include "site.h"
 
 #include <errno.h>
@@ -12,13 +13,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define POPULATE_LIMIT (UINT64_C(1) << 30) /* larger maps fault in page by page */
-
 enum gyre_status site_map(int fd, uint64_t size, bool is_writable, struct sync_map *map,
                           struct gyre_error *error)
 {
     int   protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    int   flags = size <= POPULATE_LIMIT ? MAP_SHARED | MAP_POPULATE : MAP_SHARED;
+    int   flags = size <= SYNC_PREFAULT_LIMIT ? MAP_SHARED | MAP_POPULATE : MAP_SHARED;
     void *base;
 
     if (size > SIZE_MAX)
@@ -210,6 +209,11 @@ void sync_map_discard(struct sync_site *site, enum sync_object object)
         return;
     site_file(site, site_suffix(object), file);
     (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+}
+
+void sync_map_prefault(const struct sync_map *map, bool is_writable)
+{
+    pages_touch(map, is_writable);
 }
 
 void sync_map_close(struct sync_map *map)

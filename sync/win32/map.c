@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 
+#include "pages.h"
 #include "site.h"
 
 static void object_name(const struct sync_site *site, enum sync_object object,
@@ -168,6 +169,11 @@ void sync_map_discard(struct sync_site *site, enum sync_object object)
 {
     (void)site;
     (void)object;
+}
+
+void sync_map_prefault(const struct sync_map *map, bool is_writable)
+{
+    pages_touch(map, is_writable);
 }
 
 void sync_map_close(struct sync_map *map)

@@ -5,6 +5,11 @@
  */
 #include <string.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#include <sys/resource.h>
+#endif
+
 #include "ring_dir.h"
 #include "scenario.h"
 #include "sync.h"
@@ -267,6 +272,58 @@ SCENARIO(sync, an_object_is_shown_with_the_rights_that_were_asked_for)
     sync_site_close(looker);
     leave_place(&place);
 }
+
+SCENARIO(sync, a_touched_object_stays_as_it_is)
+{
+    struct place      place = make_place();
+    struct sync_site *looker = open_site(place.name, SYNC_SITE_LOOK);
+    struct sync_map   read = {NULL, 0, 0};
+    unsigned char    *bytes = place.data.base;
+    struct gyre_error error;
+
+    for (uint32_t i = 0; i < place.data.size; i++)
+        bytes[i] = (unsigned char)(i * 7 + 1);
+    CHECK_EQ(sync_map_open(looker, SYNC_DATA, false, &read, &error), GYRE_OK);
+    sync_map_prefault(&place.data, true);
+    sync_map_prefault(&read, false);
+    for (uint32_t i = 0; i < place.data.size; i++)
+        CHECK_EQ(bytes[i], (unsigned char)(i * 7 + 1));
+    sync_map_close(&read);
+    sync_site_close(looker);
+    leave_place(&place);
+}
+
+#ifdef __linux__
+
+#define TOUCHED_SIZE (UINT64_C(256) * 4096)
+
+static uint64_t page_faults(void)
+{
+    struct rusage usage;
+
+    CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+    return (uint64_t)usage.ru_minflt;
+}
+
+SCENARIO(sync, the_pages_of_a_touched_object_are_there)
+{
+    void *base =
+        mmap(NULL, TOUCHED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct sync_map map = {base, TOUCHED_SIZE, 0};
+    uint64_t        faults;
+
+    CHECK(base != MAP_FAILED);
+    faults = page_faults();
+    sync_map_prefault(&map, true);
+    CHECK(page_faults() != faults);
+    faults = page_faults();
+    for (uint64_t off = 0; off < TOUCHED_SIZE; off += 8)
+        *(volatile uint64_t *)(void *)((unsigned char *)base + off) = off;
+    CHECK(page_faults() - faults < 8); /* 256, if they were not; some may be the process' own */
+    CHECK_EQ(munmap(base, TOUCHED_SIZE), 0);
+}
+
+#endif
 
 SCENARIO(sync, an_object_that_exists_is_obtained_as_it_is)
 {

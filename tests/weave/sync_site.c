@@ -352,6 +352,12 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
     return GYRE_OK;
 }
 
+void sync_map_prefault(const struct sync_map *map, bool is_writable)
+{
+    (void)map;
+    (void)is_writable;
+}
+
 void sync_map_close(struct sync_map *map)
 {
     map->base = NULL;
