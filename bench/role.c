@@ -72,13 +72,21 @@ static int trip_slices(void *out, void *in, const struct carrier *carrier,
     return 0;
 }
 
+/* A quarter of the measured pass; at least once around the ring, whose memory is then there. */
+static uint64_t warm_count(const struct carrier *carrier, const struct job_setup *setup)
+{
+    uint64_t count = setup->count / 4 + 1;
+    uint64_t around = setup->capacity / setup->size + 1;
+    return carrier->is_ring && count < around ? around : count;
+}
+
 static int trips(void *out, void *in, const struct carrier *carrier, struct carrier_pass *pass)
 {
     struct job *job = pass->job;
     uint64_t    count = job->setup.count;
 
     role_meet(job);
-    *pass = next_pass(pass, count / 8 + 1);
+    *pass = next_pass(pass, warm_count(carrier, &job->setup));
     if (trip(out, in, carrier, pass) != 0)
         return -1;
     *pass = next_pass(pass, count < JOB_SAMPLES_MAX ? count : JOB_SAMPLES_MAX);
@@ -127,14 +135,6 @@ static void *open_one_way(const struct carrier *carrier, const struct carrier_pa
     if (port == NULL)
         (void)role_fail(pass->job, role, "no memory");
     return port;
-}
-
-/* A quarter of the measured pass; at least once around the ring, whose memory is then there. */
-static uint64_t warm_count(const struct carrier *carrier, const struct job_setup *setup)
-{
-    uint64_t count = setup->count / 4 + 1;
-    uint64_t around = setup->capacity / setup->size + 1;
-    return carrier->is_ring && count < around ? around : count;
 }
 
 static int role_stream(const struct carrier *carrier, struct carrier_pass *pass)
