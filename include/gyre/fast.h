@@ -183,6 +183,10 @@ static inline uint64_t gyre__frame_size(uint64_t size, uint64_t align_mask)
  * Reserves room for one message of `size` bytes and returns it, aligned to 8, to be written before
  * the next gyre_publish.  Several claims make a batch that appears at once.  NULL: there is no room
  * now, or the message is larger than gyre_producer_max_size; nothing was claimed.  Never sleeps.
+ *
+ * Plain stores, memcpy too, are seen with the publish.  Non-temporal ones (x86: movnt), which pay
+ * for large messages to a core that shares no cache, are weakly ordered: an sfence goes between
+ * them and the publish.
  */
 GYRE_FAST void *gyre_claim(struct gyre_producer *producer, uint32_t size)
 {
