@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define MESSAGE_INLINE static inline __attribute__((always_inline))
 
@@ -67,22 +70,21 @@ MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
  */
 #ifdef __SSE2__
 #define MESSAGE_HAS_NON_TEMPORAL 1
-typedef long long message_stream_pair __attribute__((vector_size(16), may_alias));
 
 MESSAGE_INLINE void message_fill_non_temporal(void *to, uint32_t size, uint64_t number)
 {
-    unsigned char      *at = (unsigned char *)to;
-    unsigned char      *end = at + size;
-    message_stream_pair pair = {(long long)number, (long long)number};
+    unsigned char *at = (unsigned char *)to;
+    unsigned char *end = at + size;
+    __m128i        pair = _mm_set1_epi64x((long long)number);
 
-    for (; ((uintptr_t)at & 63) != 0; at += 8)
+    for (; at != end && ((uintptr_t)at & 63) != 0; at += 8)
         *(message_word *)(void *)at = number;
     for (; end - at >= 64; at += 64)
         for (uint32_t i = 0; i < 4; i++)
-            __builtin_ia32_movntdq((message_stream_pair *)(void *)at + i, pair);
+            _mm_stream_si128((__m128i *)(void *)at + i, pair);
     for (; at != end; at += 8)
         *(message_word *)(void *)at = number;
-    __builtin_ia32_sfence();
+    _mm_sfence();
 }
 
 #else
