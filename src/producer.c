@@ -243,9 +243,10 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
 {
     struct gyre_fast_producer *fast = &producer->fast;
     uint64_t                   align = fast->align_mask + 1;
+    uint64_t                   frame_max = gyre__max_size(fast->mask + 1) + GYRE_FRAME_HEADER_SIZE;
     uint64_t                   begin, end, lap_end, need;
 
-    if (producer->ring.is_forked || size > gyre__max_size(fast->mask + 1))
+    if (producer->ring.is_forked || size > frame_max - GYRE_FRAME_HEADER_SIZE)
         return NULL;
     if (!gyre__has_room(producer, size, &need))
         return NULL;
@@ -265,6 +266,8 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     fast->open_pos = fast->limit_pos - align;
     if (gyre__pos_after(fast->open_pos, lap_end))
         fast->open_pos = lap_end;
+    if (gyre__pos_after(fast->open_pos, end + frame_max)) /* in rings of 32 GiB and more */
+        fast->open_pos = end + frame_max;
     return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;
 }
 
