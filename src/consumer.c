@@ -60,14 +60,14 @@ static enum gyre_status open_once(const struct sync_place            *place,
         free(made);
         return status;
     }
+    made->ring.forget = forget_consumer;
+    gyre__ring_list(&made->ring);
     sync_map_prefault(&made->ring.data, false); /* now: with a seat it would hold up the producer */
     status = gyre__seat_join(made, options, error);
     if (status != GYRE_OK) {
         leave(made);
         return status;
     }
-    made->ring.forget = forget_consumer;
-    gyre__ring_list(&made->ring);
     if (options->watch != GYRE_WATCH_SLICES)
         status = gyre__watch_producer(made, error);
     if (status == GYRE_OK)

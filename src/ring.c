@@ -209,7 +209,6 @@ static enum gyre_status await_turn(struct gyre_ring *ring, uint64_t deadline_ns,
 {
     enum gyre_status status = GYRE_BUSY;
 
-    gyre__ring_list(ring);         /* a child forked meanwhile must not keep the lease */
     (void)sync_barrier_register(); /* some 20 ms with several threads: now, not in the take-over */
     while (status == GYRE_BUSY) {
         if (sync_lease_wait(ring->site, SYNC_ROLE_PRODUCER, deadline_ns) != GYRE_OK)
@@ -247,8 +246,10 @@ static enum gyre_status obtain_once(struct gyre_ring *ring, const struct sync_pl
         sync_site_unlock(ring->site);
     }
     is_standby = status == GYRE_BUSY && ring->is_attached && options->open_deadline_ns != 0;
-    if (status == GYRE_OK || is_standby)
+    if (status == GYRE_OK || is_standby) {
+        gyre__ring_list(ring); /* a child forked meanwhile must not keep the lease */
         sync_map_prefault(&ring->data, true);
+    }
     if (is_standby)
         status = await_turn(ring, options->open_deadline_ns, &is_gone, error);
     if (status == GYRE_OK) {

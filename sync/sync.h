@@ -217,12 +217,13 @@ enum gyre_status sync_map_open(struct sync_site *site, enum sync_object object, 
                                struct sync_map *map, struct gyre_error *error);
 
 /*
- * Touches each page of a map of at most SYNC_PREFAULT_LIMIT, for writing if it is writable, so that
- * no later access is a first one: where the system faults its pages in one by one (Windows; a
- * virtual machine with shadow page tables, where what MAP_POPULATE did does not count) that takes
- * microseconds a page.  What lies there stays as it is, whoever else writes to it meanwhile.
+ * Touches each page of the first SYNC_PREFAULT_LIMIT bytes of a map, for writing if it is writable,
+ * so that no later access is a first one: where the system faults its pages in one by one (Windows;
+ * a virtual machine with shadow page tables, where what MAP_POPULATE did does not count) that takes
+ * microseconds a page, 57 ms in all at the worst seen.  What lies there stays as it is, whoever
+ * else writes to it meanwhile.
  */
-#define SYNC_PREFAULT_LIMIT (UINT64_C(1) << 30)
+#define SYNC_PREFAULT_LIMIT (UINT64_C(64) << 20)
 void sync_map_prefault(const struct sync_map *map, bool is_writable);
 
 /* Unmaps; a map that is not mapped is allowed. */

@@ -13,11 +13,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define POPULATE_LIMIT (UINT64_C(1) << 30) /* larger maps fault in page by page */
+
 enum gyre_status site_map(int fd, uint64_t size, bool is_writable, struct sync_map *map,
                           struct gyre_error *error)
 {
     int   protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    int   flags = size <= SYNC_PREFAULT_LIMIT ? MAP_SHARED | MAP_POPULATE : MAP_SHARED;
+    int   flags = size <= POPULATE_LIMIT ? MAP_SHARED | MAP_POPULATE : MAP_SHARED;
     void *base;
 
     if (size > SIZE_MAX)
