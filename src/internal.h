@@ -302,8 +302,9 @@ enum gyre_status gyre__consumer_poll(struct gyre_consumer *consumer);
 #define GYRE_PAUSES_MAX 32u
 #define GYRE_SHORT_SLICE_NS UINT64_C(1000000)
 #define GYRE_LONG_SLICE_NS UINT64_C(100000000)
-#define GYRE_RING_GRACE_NS UINT64_C(10000000) /* from a message, or room, to its ring, at most */
-#define GYRE_SETTLE_NS UINT64_C(10000)        /* for a store to reach memory, with a margin */
+#define GYRE_SETTLE_NS UINT64_C(10000) /* for a store to reach memory, with a margin */
+
+extern uint64_t gyre__ring_grace_ns; /* a ring may be under way so long: tests; else 0 */
 
 bool     gyre__take_interrupt(struct gyre_ring *ring);
 void     gyre__let_settle(void);

@@ -63,8 +63,9 @@ enum {
     /*
      * Every publish fences before it looks for sleepers (x86: a locked instruction, some 25 ns).
      * Linux does not need it.  Windows has no remote barrier: there a sleeper gives the store 10 us
-     * to arrive, and without this flag one whose processor is interrupted in that very moment for
-     * longer than that wakes the sleeper only at the end of a slice, some 2 ms late.
+     * to arrive; without this flag one whose processor stands still in that very moment for longer
+     * than that wakes the sleeper only at the end of a slice, some 2 ms late.  Releases, which wake
+     * a producer that waits for room, have no such flag.
      */
     GYRE_STRICT_WAKE = 1,
     /*

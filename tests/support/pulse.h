@@ -1,9 +1,9 @@
 /*
  * pulse.h - how long a process that looks at the clock all the time was stopped, at the longest.
  *
- * A store that waits in the buffer of an interrupted processor stays there until the interruption
- * is over, seen on virtual machines for up to 56 us: nothing but a fence in the storing process, or
- * a remote barrier, makes it leave sooner.
+ * A store that waits in the buffer of a processor that stands still may stay there until it goes
+ * on, seen on a virtual machine for up to 56 us: nothing but a fence in the storing process, or a
+ * remote barrier, makes it leave sooner.
  */
 #ifndef GYRE_TESTS_PULSE_H
 #define GYRE_TESTS_PULSE_H

@@ -1,6 +1,7 @@
 /*
  * trial.c - runs trials and roles.
  */
+#include "internal.h"
 #include "trial.h"
 
 #include <setjmp.h>
@@ -180,6 +181,7 @@ int trial_main(int argc, char **argv, const struct trial *trials, uint32_t trial
 {
     uint32_t counts[2] = {0, 0};
 
+    gyre__ring_grace_ns = TRIAL_RING_GRACE_NS;
     if (argc == 5 && strcmp(argv[1], "--role") == 0)
         return run_role(argv + 2, roles, role_count);
     is_trial_thread = true;

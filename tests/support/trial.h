@@ -39,6 +39,9 @@ const char *trial_other_ring(void);
 void *trial_stage(void);
 #define TRIAL_STAGE_SIZE (PROCESS_SCRATCH_SIZE - 4096u)
 
+/* What a ring may take that is under way: the library of every trial waits so long for it. */
+#define TRIAL_RING_GRACE_NS UINT64_C(10000000)
+
 /* How often to repeat: on Linux, on Windows; ten times that with GYRE_LONG=1. */
 uint32_t trial_rounds(uint32_t on_linux, uint32_t on_windows);
 #ifdef _WIN32

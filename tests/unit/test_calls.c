@@ -982,7 +982,7 @@ static long publish_and_time_out(const struct sync_waitv *waiters, uint32_t coun
     return -1;
 }
 
-static void check_missed(bool has_bell, bool is_any, uint64_t missed)
+static void check_missed(uint64_t grace_ns, bool has_bell, bool is_any, uint64_t missed)
 {
     const char           *name = ring_dir_name();
     struct gyre_consumer *consumer;
@@ -996,12 +996,14 @@ static void check_missed(bool has_bell, bool is_any, uint64_t missed)
     consumer = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
     consumer->wait = GYRE_WAIT_SLEEP;
     sync_calls.futex_waitv = publish_and_time_out;
+    gyre__ring_grace_ns = grace_ns;
     deadline_ns = gyre_now_ns() + 5 * MS;
     CHECK_EQ(is_any ? gyre_wait_any(&consumer, 1, deadline_ns, &which)
                     : gyre_wait(consumer, deadline_ns),
              GYRE_OK);
+    gyre__ring_grace_ns = 0;
     sync_calls = before;
-    CHECK_EQ(late.calls, 2);
+    CHECK_EQ(late.calls, grace_ns != 0 ? 2 : 1); /* the second waits for the ring */
     CHECK_EQ(consumer->seat->missed_count, missed);
     take(consumer, 0, 56);
     gyre_consumer_close(consumer);
@@ -1010,10 +1012,52 @@ static void check_missed(bool has_bell, bool is_any, uint64_t missed)
 
 SCENARIO(calls, a_message_whose_producer_is_stopped_before_it_looks_is_not_slept_through)
 {
-    check_missed(true, false, 0);
-    check_missed(true, true, 0);
-    check_missed(false, false, 1); /* nobody rings: it is */
-    check_missed(false, true, 1);
+    check_missed(10 * MS, true, false, 0);
+    check_missed(10 * MS, true, true, 0);
+    check_missed(10 * MS, false, false, 1); /* nobody rings: it is */
+    check_missed(10 * MS, false, true, 1);
+}
+
+SCENARIO(calls, nobody_is_kept_waiting_for_the_ring_of_a_message_that_is_there)
+{
+    check_missed(0, true, false, 1);
+    check_missed(0, true, true, 1);
+}
+
+/* --- a ring that is larger than this machine -------------------------------------------------- */
+
+/* Memory comes with the first touch: this test touches little of it. */
+static int commit_nothing(int fd, off_t offset, off_t size)
+{
+    return ftruncate(fd, offset + size) == 0 ? 0 : errno;
+}
+
+SCENARIO(calls, a_huge_ring_takes_no_message_over_the_limit)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+    struct gyre_producer    *producer;
+    struct sync_calls        before = sync_calls;
+    enum gyre_status         status;
+    uint32_t                 most;
+
+    options.capacity = UINT64_C(1) << 36;
+    sync_calls.fallocate = commit_nothing;
+    status = gyre_producer_open(ring_dir_name(), &options, &producer, NULL);
+    sync_calls = before;
+    if (status == GYRE_NO_MEMORY)
+        SKIP_SCENARIO("64 GiB of addresses are not to be had");
+    CHECK_EQ(status, GYRE_OK);
+    most = gyre_producer_max_size(producer);
+    CHECK(gyre_claim(producer, 8) != NULL);
+    for (uint32_t i = 0; i < 40; i++) { /* 40 GiB: with the room of several refreshes */
+        CHECK(gyre_claim(producer, most + 1) == NULL);
+        CHECK(gyre_claim(producer, most / 2) != NULL);
+        CHECK(gyre_claim(producer, UINT32_MAX) == NULL);
+        CHECK(gyre_claim(producer, most / 2) != NULL);
+        gyre_publish(producer);
+    }
+    CHECK(gyre_claim(producer, most) != NULL);
+    gyre_producer_close(producer);
 }
 
 #endif
