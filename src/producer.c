@@ -343,7 +343,6 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
         free(made);
         return status;
     }
-    gyre__ring_list(&made->ring);
     *producer = made;
     return GYRE_OK;
 }

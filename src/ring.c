@@ -32,8 +32,6 @@ static void forget_all(void)
 
 void gyre__ring_list(struct gyre_ring *ring)
 {
-    if (ring->is_listed)
-        return; /* a standby's, since it waits */
     sync_host_lock();
     sync_host_on_fork(forget_all);
     ring->previous = NULL;

@@ -10,7 +10,10 @@
 
 #define PAGE_SIZE_LEAST 4096u
 
-/* A writer exchanges zero for zero: that stores what is there, also while others write. */
+/*
+ * A writer exchanges zero for zero: that stores what is there, also while others write.  No edge:
+ * nothing is learnt from what is read, and nothing is told.
+ */
 static inline void pages_touch(const struct sync_map *map, bool is_writable)
 {
     unsigned char *base = map->base;
