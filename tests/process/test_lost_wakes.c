@@ -115,9 +115,10 @@ static void delay(uint64_t loops)
 
 /* --- what a process does without -------------------------------------------------------------- */
 
+static uint32_t rings; /* of this process; counted on Windows */
+
 #ifdef _WIN32
 
-static uint32_t rings; /* of this process */
 static BOOL(WINAPI *real_set_event)(HANDLE);
 static BOOL(WINAPI *real_release_semaphore)(HANDLE, LONG, LPLONG);
 
@@ -151,8 +152,6 @@ static uint64_t context_switches(void)
 }
 
 #else
-
-static uint32_t rings; /* only Windows asks */
 
 static long refuse_barrier(int command)
 {
@@ -467,8 +466,8 @@ static void end_the_sleep(uint32_t ring_idx, struct pulse *pulse)
         return;
     }
     payload = gyre_claim(producers[ring_idx], 8);
-    *pulse = pulse_begin();
     if (payload == NULL) {
+        *pulse = pulse_begin();
         EXPECT_STATUS(gyre_send(producers[ring_idx], "message", 8, trial_patience()), GYRE_OK);
         return;
     }
@@ -487,11 +486,11 @@ struct aim {
     uint64_t missed;    /* by the library's count */
     uint64_t lost;      /* without those under way */
     uint64_t stall_ns;  /* the caller stood still for so long, in the call or just after it */
-    bool     has_rung;
-    uint64_t stalled; /* misses because of that */
+    uint64_t stalled;   /* misses because of that */
     uint64_t step;
     bool     is_aimed; /* the last round was */
     bool     is_late;  /* it slept, then */
+    bool     has_rung; /* in the last call */
 };
 
 /*
