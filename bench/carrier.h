@@ -77,6 +77,8 @@ extern const struct carrier carrier_tcp;
 extern const struct carrier carrier_named_pipe;
 extern const struct carrier carrier_mailslot;
 extern const struct carrier carrier_copydata;
+extern const struct carrier carrier_dde;
+extern const struct carrier carrier_rpc; /* if the build found an IDL compiler */
 extern const struct carrier carrier_shared_event;
 extern const struct carrier carrier_clipboard;
 #else

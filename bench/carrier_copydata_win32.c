@@ -6,11 +6,11 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <windows.h>
 
 #include "carrier.h"
 #include "host.h"
+#include "inbox_win32.h"
 #include "message.h"
 
 #define WINDOW_CLASS "gyre-bench.copydata"
@@ -21,10 +21,7 @@ struct port {
     uint32_t       out_count;
     unsigned char *written; /* one batch */
     uint32_t       written_count;
-    unsigned char *inbox; /* what came and has not been read lies in [inbox_begin, inbox_end) */
-    uint32_t       inbox_begin;
-    uint32_t       inbox_end;
-    uint32_t       inbox_size;
+    struct inbox   inbox;
     uint32_t       role;
     HWND           window;
     struct job    *job;
@@ -33,29 +30,6 @@ struct port {
 static int port_fail(struct port *port, const char *call)
 {
     return role_fail(port->job, port->role, "%s: error %lu", call, GetLastError());
-}
-
-/* Called back.  0: there is no memory, or the message has the wrong size. */
-static int inbox_put(struct port *port, const void *message, uint32_t size)
-{
-    if (size != port->job->setup.size)
-        return 0;
-    if (port->inbox_size - port->inbox_end < size) {
-        uint32_t       left = port->inbox_end - port->inbox_begin;
-        uint32_t       grown_size = 2 * (left + size);
-        unsigned char *grown = malloc(grown_size);
-        if (grown == NULL)
-            return 0;
-        memcpy(grown, port->inbox + port->inbox_begin, left);
-        free(port->inbox);
-        port->inbox = grown;
-        port->inbox_size = grown_size;
-        port->inbox_begin = 0;
-        port->inbox_end = left;
-    }
-    memcpy(port->inbox + port->inbox_end, message, size);
-    port->inbox_end += size;
-    return 1;
 }
 
 static int window_send(struct port *port, HWND window, const void *message)
@@ -82,12 +56,12 @@ MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
 }
 
 /* Lets the system call back: sent messages while it looks, posted ones by dispatch. */
-__attribute__((noinline)) static void inbox_pump(const struct port *port)
+__attribute__((noinline)) static void pump(const struct port *port)
 {
     MSG message;
     while (PeekMessageA(&message, NULL, 0, 0, PM_REMOVE))
         (void)DispatchMessageA(&message);
-    if (port->inbox_begin != port->inbox_end)
+    if (!inbox_is_empty(&port->inbox))
         return;
     if (port->job->setup.is_blocking)
         (void)MsgWaitForMultipleObjectsEx(0, NULL, INFINITE, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
@@ -98,22 +72,20 @@ __attribute__((noinline)) static void inbox_pump(const struct port *port)
 MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
 {
     (void)size;
-    while (port->inbox_begin == port->inbox_end)
-        inbox_pump(port);
-    return port->inbox + port->inbox_begin;
+    while (inbox_is_empty(&port->inbox))
+        pump(port);
+    return inbox_first(&port->inbox);
 }
 
 MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
 {
-    port->inbox_begin += size;
-    if (port->inbox_begin == port->inbox_end)
-        port->inbox_begin = port->inbox_end = 0;
+    inbox_drop(&port->inbox, size);
 }
 
 static void port_free(struct port *port)
 {
     free(port->written);
-    free(port->inbox);
+    free(port->inbox.bytes);
     free(port);
 }
 
@@ -134,10 +106,12 @@ static struct port *port_make(struct job *job, uint32_t role)
 static LRESULT CALLBACK on_message(HWND window, UINT kind, WPARAM first, LPARAM second)
 {
     const COPYDATASTRUCT *data = (const COPYDATASTRUCT *)second;
+    struct port          *port = (struct port *)GetWindowLongPtrA(window, GWLP_USERDATA);
+
     if (kind != WM_COPYDATA)
         return DefWindowProcA(window, kind, first, second);
-    return inbox_put((struct port *)GetWindowLongPtrA(window, GWLP_USERDATA), data->lpData,
-                     data->cbData);
+    return data->cbData == port->job->setup.size &&
+           inbox_put(&port->inbox, data->lpData, data->cbData) == 0;
 }
 
 static int make_window(struct port *port)

@@ -27,8 +27,11 @@ const struct carrier *const carrier_list[] = {
 #endif
     &carrier_tcp,
 #ifdef _WIN32
-    &carrier_mailslot,   &carrier_copydata, &carrier_shared_event,
-    &carrier_clipboard,
+    &carrier_mailslot,   &carrier_copydata, &carrier_dde,
+#ifdef GYRE_BENCH_RPC
+    &carrier_rpc,
+#endif
+    &carrier_shared_event, &carrier_clipboard,
 #else
     &carrier_posix_mq,
 #endif

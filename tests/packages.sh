@@ -6,7 +6,7 @@
 set -euo pipefail
 
 packages_of() {
-    local common="gcc libc6-dev cmake ninja-build libck-dev gcc-mingw-w64-x86-64-win32 wine wine64"
+    local common="gcc libc6-dev cmake ninja-build libck-dev gcc-mingw-w64-x86-64-win32 mingw-w64-tools wine wine64"
     case $1 in
     tests) echo "$common g++ clang libclang-rt-14-dev llvm gcc-multilib pkg-config libcriterion-dev" \
         "libuv1-dev binutils spin strace valgrind procps qemu-user" ;;
