@@ -68,6 +68,7 @@ static enum gyre_status open_once(const struct sync_place            *place,
         leave(made);
         return status;
     }
+    gyre__flush_begin(made);
     if (options->watch != GYRE_WATCH_SLICES)
         status = gyre__watch_producer(made, error);
     if (status == GYRE_OK)

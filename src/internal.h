@@ -9,6 +9,7 @@
 
 #include <gyre/gyre.h>
 
+#include "flush.h"
 #include "pace.h"
 #include "sync.h"
 #include "words.h"
@@ -132,6 +133,7 @@ struct gyre_consumer {
     uint32_t                  wait;
     struct gyre_spin          spin;
     struct gyre_pace          pace;
+    struct gyre_flush         flush;
     uint32_t                  seat_idx;
     uint32_t                  slice_idx; /* how many slices in a row ended with nothing: D3 */
     bool               is_slicing;   /* the bit of the last slice stands: the next one goes on */

@@ -146,14 +146,16 @@ struct gyre_fast_consumer {
     uint64_t             last_size;       /* of the last message's payload, */
     uint64_t             last_frame_size; /* of its frame, */
     uint64_t             last_offset; /* and the last offset at which another one like it fits */
+    uint64_t             flush_pos;   /* a release behind it calls gyre__flush_behind */
 };
 
-/* The slow side of the four, in producer.c, consumer.c and wake.c. */
+/* The slow side of the four, in producer.c, consumer.c, wake.c and flush.c. */
 GYRE_API void            *gyre__claim_slow(struct gyre_producer *producer, uint32_t size);
 GYRE_API void             gyre__wake_sleepers(struct gyre_producer *producer);
 GYRE_API const void      *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size);
 GYRE_API enum gyre_status gyre__release_slow(struct gyre_consumer *consumer);
 GYRE_API void             gyre__room_freed(struct gyre_consumer *consumer);
+GYRE_API void             gyre__flush_behind(struct gyre_consumer *consumer, uint64_t pos);
 
 /* The header word at a position; frames are aligned to at least 8 bytes. */
 static inline uint64_t *gyre__header_at(unsigned char *ring, uint64_t offset)
@@ -298,6 +300,8 @@ GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
     gyre_fence_acquire();                                                   /* E7 */
     if (gyre__pos_after(gyre_load_relaxed_64(c->horizon_pos), c->held_pos)) /* E7 */
         return gyre__release_slow(consumer);
+    if (gyre__pos_after(pos, c->flush_pos))
+        gyre__flush_behind(consumer, pos);
     c->held_pos = pos;
     c->held_seq = c->peek_seq;
     GYRE_FAULT(release_ready);

@@ -1,0 +1,30 @@
+/*
+ * flush.h - whether a consumer flushes what it has read from the caches: laps of the ring with and
+ * without are compared.
+ */
+#ifndef GYRE_FLUSH_H
+#define GYRE_FLUSH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Zero: off, and nothing known. */
+struct gyre_flush {
+    uint64_t best_ns[2];   /* this round's best laps, without and with */
+    uint64_t done_pos;     /* where the next flush begins */
+    uint64_t lap_end_pos;  /* where this lap ends, */
+    uint64_t lap_begin_ns; /* and when it began */
+    uint32_t lap_idx;      /* of the round; 0: there is no stream */
+    bool     is_on;
+    bool     is_better; /* what the last round found */
+};
+
+struct gyre_consumer;
+
+/* Once it is placed; until then it flushes nothing. */
+void gyre__flush_begin(struct gyre_consumer *consumer);
+
+/* A lap of `size` bytes took `took_ns`; sets is_on for the next one.  It knows no ring. */
+void gyre__flush_lap(struct gyre_flush *flush, uint64_t size, uint64_t took_ns);
+
+#endif

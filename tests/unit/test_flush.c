@@ -1,0 +1,217 @@
+/*
+ * test_flush.c - flush behind: when a consumer does it, in simulated laps; and what it does.
+ */
+#include "handles.h"
+#include "internal.h"
+
+#define LAP_SIZE (UINT64_C(4) << 20)
+#define LAP_NS UINT64_C(1000000) /* a stream: less than a nanosecond a byte */
+#define ROUND_LAPS 520u          /* no longer passes between two trials */
+#define TRIAL_LAPS 3u            /* of a round, the other way */
+
+/* A ring whose laps take as long as the laps before them have made it. */
+struct world {
+    struct gyre_flush flush;
+    uint64_t          took_ns[2]; /* behind a lap without and with */
+    bool              was_on;
+    uint32_t          on_count;
+};
+
+static void lap_of(struct world *world, uint64_t took_ns)
+{
+    world->was_on = world->flush.is_on;
+    world->on_count += world->was_on;
+    gyre__flush_lap(&world->flush, LAP_SIZE, took_ns);
+}
+
+static void laps(struct world *world, uint32_t count)
+{
+    world->on_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        lap_of(world, world->took_ns[world->was_on]);
+}
+
+SCENARIO(flush, a_stream_that_gains_has_it_after_few_laps_and_keeps_it)
+{
+    struct world world = {.took_ns = {LAP_NS, LAP_NS / 3}};
+
+    laps(&world, 6);
+    CHECK(world.flush.is_on);
+    laps(&world, 10 * ROUND_LAPS);
+    SCENARIO_ASSERT(world.on_count >= 10 * (ROUND_LAPS - TRIAL_LAPS - 1), "%u laps with",
+                    world.on_count);
+}
+
+SCENARIO(flush, one_that_does_not_tries_it_seldom)
+{
+    const uint64_t with_ns[] = {LAP_NS * 10, LAP_NS * 2, LAP_NS, LAP_NS * 9 / 10};
+
+    for (uint32_t i = 0; i < sizeof(with_ns) / sizeof(with_ns[0]); i++) {
+        struct world world = {.took_ns = {LAP_NS, with_ns[i] < LAP_SIZE ? with_ns[i] : LAP_SIZE}};
+        laps(&world, 10 * ROUND_LAPS);
+        SCENARIO_ASSERT(world.on_count <= 11 * TRIAL_LAPS, "case %u: %u laps with", i,
+                        world.on_count);
+        CHECK(world.on_count >= 9 * TRIAL_LAPS);
+    }
+}
+
+SCENARIO(flush, a_lap_that_was_disturbed_changes_nothing)
+{
+    for (uint32_t disturbed = 0; disturbed < 8; disturbed++)
+        for (uint32_t gains = 0; gains < 2; gains++) {
+            struct world world = {.took_ns = {LAP_NS, gains ? LAP_NS / 2 : LAP_NS}};
+            for (uint32_t lap = 0; lap < 8; lap++)
+                lap_of(&world, world.took_ns[world.was_on] * (lap == disturbed ? 4 : 1));
+            SCENARIO_ASSERT(world.flush.is_on == gains, "lap %u", disturbed);
+        }
+}
+
+SCENARIO(flush, when_cores_move_the_next_round_finds_it)
+{
+    struct world world = {.took_ns = {LAP_NS, LAP_NS / 2}};
+
+    for (uint32_t i = 0; i < 6; i++) {
+        bool gains = i % 2 == 0;
+        world.took_ns[1] = gains ? LAP_NS / 2 : LAP_NS * 2;
+        laps(&world, 2 * ROUND_LAPS);
+        CHECK_EQ(world.flush.is_better, gains);
+    }
+}
+
+SCENARIO(flush, where_there_is_no_stream_it_is_off_at_once)
+{
+    struct world world = {.took_ns = {LAP_NS, LAP_NS / 2}};
+
+    laps(&world, 6);
+    CHECK(world.flush.is_on);
+    lap_of(&world, LAP_SIZE + 1);
+    CHECK(!world.flush.is_on);
+    for (uint32_t i = 0; i < 2 * ROUND_LAPS; i++) {
+        lap_of(&world, LAP_SIZE + 1);
+        CHECK(!world.flush.is_on);
+    }
+    laps(&world, 6);
+    CHECK(world.flush.is_on);
+}
+
+/* ---- a consumer ------------------------------------------------------------------------------ */
+
+#define CAPACITY 65536u
+#define SIZE 56u
+#define FRAME 64u
+
+static bool is_tried(const struct gyre_consumer *consumer)
+{
+    return consumer->fast.flush_pos - consumer->fast.held_pos <= LAP_SIZE;
+}
+
+static struct gyre_consumer *open_flusher(const char *name)
+{
+    struct gyre_consumer *consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_OLDEST, 0);
+
+    if (!is_tried(consumer))
+        SKIP_SCENARIO("this processor has no clflushopt");
+    return consumer;
+}
+
+static void put_and_take(struct gyre_producer *producer, struct gyre_consumer *consumer,
+                         uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t seq = gyre_producer_seq(producer);
+        put(producer, SIZE);
+        take(consumer, seq, SIZE);
+    }
+}
+
+/* The lap ends with the next release, as if it had begun just now. */
+static void end_lap(struct gyre_consumer *consumer)
+{
+    consumer->flush.lap_end_pos = consumer->fast.flush_pos = consumer->fast.held_pos;
+    consumer->flush.lap_begin_ns = sync_clock_now_ns();
+}
+
+SCENARIO(flush, what_was_released_is_flushed_round_the_ring)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 0);
+    struct gyre_consumer *consumer = open_flusher(name);
+
+    consumer->flush.is_on = true;
+    consumer->fast.flush_pos = 0;
+    for (uint32_t i = 0; i < 3 * CAPACITY / FRAME; i++) {
+        put_and_take(producer, consumer, 1);
+        /* What is not flushed yet is less than a step and what one release brings. */
+        CHECK(consumer->fast.held_pos - consumer->flush.done_pos <= 1024);
+        CHECK_EQ(consumer->fast.flush_pos, consumer->flush.done_pos + 1024);
+    }
+    CHECK_EQ(consumer->flush.done_pos % FRAME, 0);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(flush, messages_packed_densely_keep_the_lines_that_they_share)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 8);
+    struct gyre_consumer *consumer = open_flusher(name);
+
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint32_t size = 1 + i % 200;
+        put(producer, size);
+        put(producer, size);
+        for (uint32_t k = 0; k < 2; k++) {
+            consumer->flush.is_on = true;
+            consumer->fast.flush_pos = 0;
+            take(consumer, 2 * i + k, size);
+            CHECK(consumer->fast.held_pos - consumer->flush.done_pos <= 1024); /* padding: more */
+        }
+    }
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(flush, it_is_tried_without_other_consumers_alone)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 0);
+    struct gyre_consumer *consumer = open_flusher(name), *other;
+
+    end_lap(consumer);
+    put_and_take(producer, consumer, 1);
+    CHECK(consumer->flush.lap_idx != 0);
+    other = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
+    consumer->flush.is_on = true;
+    end_lap(consumer);
+    put_and_take(producer, consumer, 1);
+    CHECK(!consumer->flush.is_on);
+    CHECK_EQ(consumer->flush.lap_idx, 0);
+    gyre_consumer_close(other);
+    end_lap(consumer);
+    put_and_take(producer, consumer, 1);
+    CHECK(consumer->flush.lap_idx != 0);
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(flush, lossy_consumers_taps_and_large_rings_have_none)
+{
+    const enum gyre_consumer_kind kinds[] = {GYRE_LOSSY, GYRE_TAP};
+    const char                   *name = ring_dir_name(), *large = ring_dir_name();
+    struct gyre_producer         *producer = open_producer(name, CAPACITY, 0);
+    struct gyre_consumer         *consumer;
+
+    for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        consumer = open_consumer(name, kinds[i], GYRE_START_NEWEST, 0);
+        CHECK(!is_tried(consumer));
+        put_and_take(producer, consumer, (uint32_t)(2 * LAP_SIZE / FRAME));
+        CHECK_EQ(consumer->flush.lap_idx, 0);
+        gyre_consumer_close(consumer);
+    }
+    gyre_producer_close(producer);
+    producer = open_producer(large, UINT64_C(64) << 20, 0);
+    consumer = open_consumer(large, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+    CHECK(!is_tried(consumer));
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
