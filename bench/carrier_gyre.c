@@ -102,6 +102,14 @@ MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
     (void)gyre_release(port->consumer); /* a reliable consumer's: always OK */
 }
 
+#define PORT_HAS_SEND 1
+
+MESSAGE_INLINE int port_send(struct port *port, const void *message, uint32_t size)
+{
+    enum gyre_status status = gyre_send(port->producer, message, size, GYRE_FOREVER);
+    return status == GYRE_OK ? 0 : port_fail(port, "gyre_send", status);
+}
+
 #define PORT_HAS_RUNS 1
 
 MESSAGE_INLINE void *port_claim_run(struct port *port, uint32_t size, struct run *run)

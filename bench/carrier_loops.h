@@ -14,6 +14,10 @@
  *     const void *port_peek_run(struct port *, uint32_t size, struct run *run)
  *     void        port_release_run(struct port *, uint32_t count)   all of the run has been read
  *
+ * With PORT_HAS_SEND it has one more, which copies:
+ *
+ *     int         port_send(struct port *, const void *message, uint32_t size)
+ *
  * NULL and -1 mean that role_fail has been told.  It defines LOOPS, the last members of the
  * carrier. Sizes that the benches use are constants in the loops, as they are in programs that
  * send structs.
@@ -128,6 +132,22 @@ MESSAGE_INLINE int loop_consume_sized(struct port *port, uint32_t size,
     return 0;
 }
 
+#ifdef PORT_HAS_SEND
+
+static int loop_produce_copied(struct port *port, const struct carrier_pass *pass)
+{
+    _Alignas(64) unsigned char message[MESSAGE_SIZE_MAX];
+
+    for (uint64_t number = pass->first; number < pass->first + pass->count; number++) {
+        message_fill(message, pass->size, number);
+        if (port_send(port, message, pass->size) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+#endif
+
 #ifdef PORT_HAS_RUNS
 
 MESSAGE_INLINE int loop_produce_runs(struct port *port, uint32_t size,
@@ -198,8 +218,12 @@ static int loop_produce(void *out_end, const struct carrier_pass *pass)
 {
     struct port *out = (struct port *)out_end;
 
-    if (pass->job->setup.is_non_temporal)
+    if (pass->job->setup.payload == JOB_NON_TEMPORAL)
         return loop_produce_sized(out, pass->size, pass, message_fill_non_temporal);
+#ifdef PORT_HAS_SEND
+    if (pass->job->setup.payload == JOB_COPIED)
+        return loop_produce_copied(out, pass);
+#endif
     switch (pass->size) {
     case 8:
         return LOOP_PRODUCE(8);

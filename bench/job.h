@@ -37,6 +37,13 @@ enum job_task {
     JOB_ALONE      /* role 0 does something by itself */
 };
 
+/* How Gyre's messages of an unbatched JOB_STREAM get into the ring. */
+enum job_payload {
+    JOB_IN_PLACE,     /* claim, write, publish */
+    JOB_NON_TEMPORAL, /* the same, written past the caches */
+    JOB_COPIED        /* written elsewhere, then gyre_send */
+};
+
 struct job_setup {
     uint32_t task;            /* enum job_task */
     uint32_t carrier_idx;     /* into carrier_list */
@@ -46,7 +53,7 @@ struct job_setup {
     uint32_t frame_align;     /* of Gyre's ring; 0: the default */
     uint32_t release_count;   /* messages that Gyre's consumer gives back at once; 0: its choice */
     uint32_t attached_count;  /* JOB_ATTACHED */
-    uint32_t is_non_temporal; /* JOB_STREAM: Gyre's payload is written past the caches, unbatched */
+    uint32_t payload;         /* enum job_payload */
     uint32_t is_blocking;     /* waits sleep; otherwise they poll */
     uint32_t never_spins;     /* Gyre's consumer does not spin before it sleeps */
     uint32_t is_irregular;    /* JOB_WAKE: messages come at no pace */

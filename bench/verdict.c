@@ -81,7 +81,11 @@ void verdict_rivals(struct session *session, const struct contest *contest, cons
     times = contest_advantage(contest, entry, rival, contest->figures[0]);
     verdict = add(session, contest, quantity, times);
     (void)snprintf(verdict->bar, sizeof(verdict->bar), bar > 1 ? ">= %.4gx" : "> %.4gx", bar);
-    (void)snprintf(verdict->note, sizeof(verdict->note), "%s", rival->system);
+    if (entry == contest->gyre)
+        (void)snprintf(verdict->note, sizeof(verdict->note), "%s", rival->system);
+    else
+        (void)snprintf(verdict->note, sizeof(verdict->note), "%s over %s", entry->system,
+                       rival->system);
     verdict->is_met = bar > 1 ? times >= bar : times > bar;
     if (verdict->is_met && !is_whole_field(session, contest)) {
         verdict->is_met = -1;
