@@ -5,7 +5,8 @@
 #include "internal.h"
 
 #define LAP_SIZE (UINT64_C(4) << 20)
-#define LAP_NS UINT64_C(1000000) /* a stream: less than a nanosecond a byte */
+#define LAP_NS UINT64_C(1000000) /* a stream */
+#define SLOW_NS (2 * LAP_SIZE)   /* none: two nanoseconds a byte */
 #define ROUND_LAPS 520u          /* no longer passes between two trials */
 #define TRIAL_LAPS 3u            /* of a round, the other way */
 
@@ -44,10 +45,10 @@ SCENARIO(flush, a_stream_that_gains_has_it_after_few_laps_and_keeps_it)
 
 SCENARIO(flush, one_that_does_not_tries_it_seldom)
 {
-    const uint64_t with_ns[] = {LAP_NS * 10, LAP_NS * 2, LAP_NS, LAP_NS * 9 / 10};
+    const uint64_t with_ns[] = {LAP_NS * 20, LAP_NS * 2, LAP_NS, LAP_NS * 9 / 10};
 
     for (uint32_t i = 0; i < sizeof(with_ns) / sizeof(with_ns[0]); i++) {
-        struct world world = {.took_ns = {LAP_NS, with_ns[i] < LAP_SIZE ? with_ns[i] : LAP_SIZE}};
+        struct world world = {.took_ns = {LAP_NS, with_ns[i]}};
         laps(&world, 10 * ROUND_LAPS);
         SCENARIO_ASSERT(world.on_count <= 11 * TRIAL_LAPS, "case %u: %u laps with", i,
                         world.on_count);
@@ -60,8 +61,8 @@ SCENARIO(flush, a_lap_that_was_disturbed_changes_nothing)
     for (uint32_t disturbed = 0; disturbed < 8; disturbed++)
         for (uint32_t gains = 0; gains < 2; gains++) {
             struct world world = {.took_ns = {LAP_NS, gains ? LAP_NS / 2 : LAP_NS}};
-            for (uint32_t lap = 0; lap < 8; lap++)
-                lap_of(&world, world.took_ns[world.was_on] * (lap == disturbed ? 4 : 1));
+            for (uint32_t lap = 0; lap < 12; lap++)
+                lap_of(&world, world.took_ns[world.was_on] * (lap == disturbed ? 20 : 1));
             SCENARIO_ASSERT(world.flush.is_on == gains, "lap %u", disturbed);
         }
 }
@@ -78,20 +79,58 @@ SCENARIO(flush, when_cores_move_the_next_round_finds_it)
     }
 }
 
-SCENARIO(flush, where_there_is_no_stream_it_is_off_at_once)
+SCENARIO(flush, a_gain_that_is_small_is_kept_but_not_begun)
+{
+    struct world world = {.took_ns = {LAP_NS, LAP_NS / 2}};
+
+    laps(&world, 2 * ROUND_LAPS);
+    CHECK(world.flush.is_better);
+    world.took_ns[1] = LAP_NS * 19 / 20;
+    laps(&world, 4 * ROUND_LAPS);
+    CHECK(world.flush.is_better);
+    world.took_ns[1] = LAP_NS * 21 / 20;
+    laps(&world, 2 * ROUND_LAPS);
+    CHECK(!world.flush.is_better);
+    world.took_ns[1] = LAP_NS * 19 / 20;
+    laps(&world, 4 * ROUND_LAPS);
+    CHECK(!world.flush.is_better);
+}
+
+SCENARIO(flush, laps_of_any_length_are_compared_by_the_byte)
+{
+    struct gyre_flush flush = {.lap_idx = 0};
+
+    for (uint32_t lap = 0; lap < 6; lap++)
+        gyre__flush_lap(&flush, flush.is_on ? 4 * LAP_SIZE : LAP_SIZE,
+                        flush.is_on ? 2 * LAP_NS : LAP_NS);
+    CHECK(flush.is_better);
+}
+
+SCENARIO(flush, where_there_is_no_stream_it_is_off_until_there_is_one)
 {
     struct world world = {.took_ns = {LAP_NS, LAP_NS / 2}};
 
     laps(&world, 6);
     CHECK(world.flush.is_on);
-    lap_of(&world, LAP_SIZE + 1);
-    CHECK(!world.flush.is_on);
     for (uint32_t i = 0; i < 2 * ROUND_LAPS; i++) {
-        lap_of(&world, LAP_SIZE + 1);
+        lap_of(&world, SLOW_NS);
         CHECK(!world.flush.is_on);
     }
-    laps(&world, 6);
+    laps(&world, 1);
     CHECK(world.flush.is_on);
+}
+
+SCENARIO(flush, bursts_do_not_begin_with_a_trial_each)
+{
+    struct world world = {.took_ns = {LAP_NS, LAP_NS}};
+    uint32_t     on_count = 0;
+
+    for (uint32_t burst = 0; burst < ROUND_LAPS; burst++) {
+        laps(&world, 10);
+        on_count += world.on_count;
+        lap_of(&world, SLOW_NS);
+    }
+    SCENARIO_ASSERT(on_count <= 11 * TRIAL_LAPS, "%u laps with", on_count);
 }
 
 /* ---- a consumer ------------------------------------------------------------------------------ */
@@ -102,7 +141,7 @@ SCENARIO(flush, where_there_is_no_stream_it_is_off_at_once)
 
 static bool is_tried(const struct gyre_consumer *consumer)
 {
-    return consumer->fast.flush_pos - consumer->fast.held_pos <= LAP_SIZE;
+    return consumer->flush.is_tried;
 }
 
 static struct gyre_consumer *open_flusher(const char *name)
@@ -124,13 +163,6 @@ static void put_and_take(struct gyre_producer *producer, struct gyre_consumer *c
     }
 }
 
-/* The lap ends with the next release, as if it had begun just now. */
-static void end_lap(struct gyre_consumer *consumer)
-{
-    consumer->flush.lap_end_pos = consumer->fast.flush_pos = consumer->fast.held_pos;
-    consumer->flush.lap_begin_ns = sync_clock_now_ns();
-}
-
 SCENARIO(flush, what_was_released_is_flushed_round_the_ring)
 {
     const char           *name = ring_dir_name();
@@ -150,7 +182,7 @@ SCENARIO(flush, what_was_released_is_flushed_round_the_ring)
     gyre_producer_close(producer);
 }
 
-SCENARIO(flush, messages_packed_densely_keep_the_lines_that_they_share)
+SCENARIO(flush, messages_packed_densely_stay_whole)
 {
     const char           *name = ring_dir_name();
     struct gyre_producer *producer = open_producer(name, CAPACITY, 8);
@@ -171,25 +203,45 @@ SCENARIO(flush, messages_packed_densely_keep_the_lines_that_they_share)
     gyre_producer_close(producer);
 }
 
-SCENARIO(flush, it_is_tried_without_other_consumers_alone)
+/* Is it on an eighth of a lap later, in the midst of a round that found it better? */
+static bool goes_on(struct gyre_producer *producer, struct gyre_consumer *consumer)
+{
+    consumer->flush.is_on = consumer->flush.is_better = true;
+    consumer->flush.lap_idx = 7;
+    consumer->fast.flush_pos = 0;
+    put_and_take(producer, consumer, LAP_SIZE / 8 / FRAME);
+    return consumer->flush.is_better;
+}
+
+SCENARIO(flush, it_ends_when_another_consumer_comes)
 {
     const char           *name = ring_dir_name();
     struct gyre_producer *producer = open_producer(name, CAPACITY, 0);
     struct gyre_consumer *consumer = open_flusher(name), *other;
 
-    end_lap(consumer);
-    put_and_take(producer, consumer, 1);
-    CHECK(consumer->flush.lap_idx != 0);
+    CHECK(goes_on(producer, consumer));
     other = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
-    consumer->flush.is_on = true;
-    end_lap(consumer);
-    put_and_take(producer, consumer, 1);
+    CHECK(!goes_on(producer, consumer));
     CHECK(!consumer->flush.is_on);
-    CHECK_EQ(consumer->flush.lap_idx, 0);
     gyre_consumer_close(other);
-    end_lap(consumer);
-    put_and_take(producer, consumer, 1);
-    CHECK(consumer->flush.lap_idx != 0);
+    CHECK(goes_on(producer, consumer));
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
+SCENARIO(flush, it_ends_soon_when_the_stream_does)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 0);
+    struct gyre_consumer *consumer = open_flusher(name);
+
+    consumer->flush.is_on = true;
+    consumer->flush.lap_idx = 7;
+    consumer->fast.flush_pos = 0;
+    consumer->flush.lap_begin_ns -= 1000 * SLOW_NS;
+    put_and_take(producer, consumer, LAP_SIZE / 8 / FRAME);
+    CHECK(!consumer->flush.is_on);
+    CHECK_EQ(consumer->flush.lap_idx, 7);
     gyre_consumer_close(consumer);
     gyre_producer_close(producer);
 }
@@ -204,8 +256,9 @@ SCENARIO(flush, lossy_consumers_taps_and_large_rings_have_none)
     for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         consumer = open_consumer(name, kinds[i], GYRE_START_NEWEST, 0);
         CHECK(!is_tried(consumer));
-        put_and_take(producer, consumer, (uint32_t)(2 * LAP_SIZE / FRAME));
-        CHECK_EQ(consumer->flush.lap_idx, 0);
+        consumer->fast.flush_pos = 0; /* as if it had gone half round all positions */
+        put_and_take(producer, consumer, 1);
+        CHECK(gyre__pos_after(consumer->fast.flush_pos, consumer->fast.held_pos + LAP_SIZE));
         gyre_consumer_close(consumer);
     }
     gyre_producer_close(producer);
