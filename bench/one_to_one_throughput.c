@@ -7,9 +7,9 @@
  * same with the default waits; the others block in their system calls.  Gyre's consumer gives room
  * back every 64 messages or 1/32 of the ring; "gyre each" does it after every message.  From 4 KiB
  * on "gyre non-temporal" writes payload past the caches, and "gyre copied" writes it elsewhere, as
- * contestants that copy have to, and sends it.  The limit is the stream between
- * the two cores through a ring of the same capacity; it bounds bytes, so ratios to it are given
- * from 256 bytes on.
+ * contestants that copy have to, and sends it.  The limit is the stream between the two cores
+ * through a ring of the same capacity, whose reader flushes nothing: where they are far, those who
+ * flush or copy exceed it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,6 @@
 #include "message.h"
 
 #define LIMIT_MESSAGE_SIZE 65536u
-#define LIMIT_FROM_SIZE 256u
 #define DENSE_ALIGN 8u
 #define LARGE_SIZE 4096u
 #define DENSE_SIZE_MAX 24u /* larger messages take as many lines densely packed as not */
