@@ -216,6 +216,17 @@ static double watch(uint64_t duration_ns, uint64_t *longest_ns)
            (double)(gyre_now_ns() - begin);
 }
 
+/* Where processes are slow few of the writes are seen by the producer: it goes on until one is. */
+static void await_eviction(void)
+{
+    uint64_t begin = gyre_now_ns();
+
+    while (evictions() == 0) {
+        EXPECT(gyre_now_ns() - begin < PROCESS_PATIENCE_NS / 2, "no seat was taken");
+        process_nap();
+    }
+}
+
 static void run_beside_hostile(uint64_t duration_ns, uint32_t pace_ns)
 {
     struct process producer, honest[HONEST], hostile;
@@ -232,6 +243,7 @@ static void run_beside_hostile(uint64_t duration_ns, uint32_t pace_ns)
     trial_start(&hostile, "hostile", pace_ns);
     trial_await(&stage()->ready_count, 2 + HONEST);
     during = watch(duration_ns, &longest);
+    await_eviction();
     gyre_store_release_64(&stage()->is_calm, 1);
     trial_finish(&hostile);
     for (uint32_t i = 0; i < HONEST; i++)
@@ -239,7 +251,6 @@ static void run_beside_hostile(uint64_t duration_ns, uint32_t pace_ns)
     after = watch(duration_ns / 8, &calm_longest);
     for (uint32_t i = 0; i < HONEST; i++)
         trial_await(&stage()->received_count[i], received[i] + 1);
-    EXPECT_TRUE(evictions() > 0);
     EXPECT_TRUE(stage()->hostile_evictions > 0);
     gyre_store_release_64(&stage()->is_over, 1);
     trial_finish(&producer);
