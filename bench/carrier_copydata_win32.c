@@ -4,35 +4,22 @@
  * SendMessage returns when the receiver has copied the message, so nothing is lost.  What it is
  * given is valid for that call alone; the copies wait in an inbox.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <windows.h>
 
-#include "carrier.h"
-#include "host.h"
-#include "inbox_win32.h"
-#include "message.h"
+typedef HWND call_target;
+#define CALL_MEMBERS HWND window;
+
+#include "carrier_call_win32.h"
 
 #define WINDOW_CLASS "gyre-bench.copydata"
 #define PRODUCER_MEETING (JOB_MEETINGS - 1)
-
-struct port {
-    HWND           out[JOB_CONSUMERS_MAX];
-    uint32_t       out_count;
-    unsigned char *written; /* one batch */
-    uint32_t       written_count;
-    struct inbox   inbox;
-    uint32_t       role;
-    HWND           window;
-    struct job    *job;
-};
 
 static int port_fail(struct port *port, const char *call)
 {
     return role_fail(port->job, port->role, "%s: error %lu", call, GetLastError());
 }
 
-static int window_send(struct port *port, HWND window, const void *message)
+static int call_send(struct port *port, HWND window, const void *message)
 {
     COPYDATASTRUCT data = {0, port->job->setup.size, (void *)(uintptr_t)message};
     if (SendMessageA(window, WM_COPYDATA, (WPARAM)port->window, (LPARAM)&data) == TRUE)
@@ -40,67 +27,9 @@ static int window_send(struct port *port, HWND window, const void *message)
     return port_fail(port, "SendMessage");
 }
 
-MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
+__attribute__((noinline)) static void call_wait(struct port *port)
 {
-    return port->written + (size_t)size * port->written_count++;
-}
-
-MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
-{
-    for (uint32_t k = 0; k < port->written_count; k++)
-        for (uint32_t i = 0; i < port->out_count; i++)
-            if (window_send(port, port->out[i], port->written + (size_t)size * k) != 0)
-                return -1;
-    port->written_count = 0;
-    return 0;
-}
-
-/* Lets the system call back: sent messages while it looks, posted ones by dispatch. */
-__attribute__((noinline)) static void pump(const struct port *port)
-{
-    MSG message;
-    while (PeekMessageA(&message, NULL, 0, 0, PM_REMOVE))
-        (void)DispatchMessageA(&message);
-    if (!inbox_is_empty(&port->inbox))
-        return;
-    if (port->job->setup.is_blocking)
-        (void)MsgWaitForMultipleObjectsEx(0, NULL, INFINITE, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
-    else
-        host_yield();
-}
-
-MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
-{
-    (void)size;
-    while (inbox_is_empty(&port->inbox))
-        pump(port);
-    return inbox_first(&port->inbox);
-}
-
-MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
-{
-    inbox_drop(&port->inbox, size);
-}
-
-static void port_free(struct port *port)
-{
-    free(port->written);
-    free(port->inbox.bytes);
-    free(port);
-}
-
-static struct port *port_make(struct job *job, uint32_t role)
-{
-    struct port *port = calloc(1, sizeof(*port));
-    if (port == NULL)
-        return NULL;
-    port->job = job;
-    port->role = role;
-    port->written = malloc((size_t)job->setup.size * job->setup.batch);
-    if (port->written != NULL)
-        return port;
-    free(port);
-    return NULL;
+    wait_dispatching(port);
 }
 
 static LRESULT CALLBACK on_message(HWND window, UINT kind, WPARAM first, LPARAM second)

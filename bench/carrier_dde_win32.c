@@ -4,35 +4,23 @@
  * Whoever receives registers a service; whoever sends has a conversation with it and pokes each
  * message, synchronously: the transaction ends when the receiver's callback has taken the message.
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <windows.h>
 
 #include <ddeml.h>
 
-#include "carrier.h"
-#include "host.h"
-#include "inbox_win32.h"
-#include "message.h"
+typedef HCONV call_target;
+#define CALL_MEMBERS                                                                               \
+    DWORD instance;                                                                                \
+    HSZ   service;                                                                                 \
+    HSZ   subject; /* the topic, and the item that is poked */
+
+#include "carrier_call_win32.h"
 
 #define NAME_SIZE 96
 #define TIMEOUT_MS 10000u
 
 enum { IS_SERVING = 1, IS_CONNECTED }; /* a role's meeting */
-
-struct port {
-    DWORD          instance;
-    HSZ            service;
-    HSZ            subject; /* the topic, and the item that is poked */
-    HCONV          out[JOB_CONSUMERS_MAX];
-    uint32_t       out_count;
-    unsigned char *written; /* one batch */
-    uint32_t       written_count;
-    struct inbox   inbox;
-    uint32_t       role;
-    struct job    *job;
-};
 
 static struct port *receiver; /* the callback is told of no other data */
 
@@ -62,58 +50,17 @@ static HDDEDATA CALLBACK on_transaction(UINT kind, UINT format, HCONV conversati
     return (HDDEDATA)(ULONG_PTR)(result == 0 ? DDE_FACK : DDE_FNOTPROCESSED);
 }
 
-static int poke(struct port *port, HCONV conversation, void *message)
+static int call_send(struct port *port, HCONV conversation, const void *message)
 {
-    if (DdeClientTransaction(message, port->job->setup.size, conversation, port->subject, CF_TEXT,
-                             XTYP_POKE, TIMEOUT_MS, NULL) != NULL)
+    if (DdeClientTransaction((void *)(uintptr_t)message, port->job->setup.size, conversation,
+                             port->subject, CF_TEXT, XTYP_POKE, TIMEOUT_MS, NULL) != NULL)
         return 0;
     return port_fail(port, "DdeClientTransaction");
 }
 
-MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
+__attribute__((noinline)) static void call_wait(struct port *port)
 {
-    return port->written + (size_t)size * port->written_count++;
-}
-
-MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
-{
-    for (uint32_t k = 0; k < port->written_count; k++)
-        for (uint32_t i = 0; i < port->out_count; i++)
-            if (poke(port, port->out[i], port->written + (size_t)size * k) != 0)
-                return -1;
-    port->written_count = 0;
-    return 0;
-}
-
-static void dispatch(void)
-{
-    MSG message;
-    while (PeekMessageA(&message, NULL, 0, 0, PM_REMOVE))
-        (void)DispatchMessageA(&message);
-}
-
-__attribute__((noinline)) static void pump(const struct port *port)
-{
-    dispatch();
-    if (!inbox_is_empty(&port->inbox))
-        return;
-    if (port->job->setup.is_blocking)
-        (void)MsgWaitForMultipleObjectsEx(0, NULL, INFINITE, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
-    else
-        host_yield();
-}
-
-MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
-{
-    (void)size;
-    while (inbox_is_empty(&port->inbox))
-        pump(port);
-    return inbox_first(&port->inbox);
-}
-
-MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
-{
-    inbox_drop(&port->inbox, size);
+    wait_dispatching(port);
 }
 
 static HSZ service_of(const struct port *port, uint32_t role)
@@ -171,9 +118,7 @@ static void port_close(void *of)
     receiver = NULL;
     if (port->instance != 0)
         (void)DdeUninitialize(port->instance); /* ends conversations, frees strings */
-    free(port->written);
-    free(port->inbox.bytes);
-    free(port);
+    port_free(port);
 }
 
 /*
@@ -201,14 +146,9 @@ static int connect_all(struct port *port, const struct carrier_end *end)
 
 static void *port_open(struct job *job, uint32_t role, const struct carrier_end *end)
 {
-    struct port *port = calloc(1, sizeof(*port));
+    struct port *port = port_make(job, role);
 
-    if (port == NULL)
-        return NULL;
-    port->job = job;
-    port->role = role;
-    port->written = malloc((size_t)job->setup.size * job->setup.batch);
-    if (port->written != NULL && connect_all(port, end) == 0)
+    if (port == NULL || connect_all(port, end) == 0)
         return port;
     port_close(port);
     return NULL;

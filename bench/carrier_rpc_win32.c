@@ -4,34 +4,22 @@
  * Whoever receives is a server.  Each message is a call, which returns when a thread of the server
  * has put it into the inbox of the reader; a condition variable wakes that one.
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <windows.h>
 
 #include <rpc.h>
 
-#include "carrier.h"
-#include "host.h"
-#include "inbox_win32.h"
-#include "message.h"
+typedef RPC_BINDING_HANDLE call_target;
+#define CALL_MEMBERS                                                                               \
+    CRITICAL_SECTION   lock;  /* of what follows */                                                \
+    struct inbox       calls; /* what came: the server's inbox; the other is the reader's own */   \
+    CONDITION_VARIABLE has_come;
+
+#include "carrier_call_win32.h"
 #include "rpc_message.h"
 
 #define TEXT_SIZE 64
 #define PROTOCOL "ncalrpc"
-
-struct port {
-    RPC_BINDING_HANDLE out[JOB_CONSUMERS_MAX];
-    uint32_t           out_count;
-    unsigned char     *written; /* one batch */
-    uint32_t           written_count;
-    struct inbox       read; /* the reader's own */
-    CRITICAL_SECTION   lock; /* of what follows */
-    struct inbox       inbox;
-    CONDITION_VARIABLE has_come;
-    uint32_t           role;
-    struct job        *job;
-};
 
 static struct port *receiver; /* a call names no port */
 
@@ -59,55 +47,31 @@ LONG server_rpc_message_send(handle_t from, ULONG size, const unsigned char *mes
     (void)from;
     EnterCriticalSection(&port->lock);
     if (size == port->job->setup.size)
-        result = inbox_put(&port->inbox, message, size) == 0 ? RPC_S_OK : RPC_S_OUT_OF_MEMORY;
+        result = inbox_put(&port->calls, message, size) == 0 ? RPC_S_OK : RPC_S_OUT_OF_MEMORY;
     WakeConditionVariable(&port->has_come);
     LeaveCriticalSection(&port->lock);
     return result;
 }
 
-MESSAGE_INLINE void *port_claim(struct port *port, uint32_t size)
+static int call_send(struct port *port, RPC_BINDING_HANDLE to, const void *message)
 {
-    return port->written + (size_t)size * port->written_count++;
-}
-
-MESSAGE_INLINE int port_publish(struct port *port, uint32_t size)
-{
-    for (uint32_t k = 0; k < port->written_count; k++)
-        for (uint32_t i = 0; i < port->out_count; i++) {
-            long status = rpc_message_send(port->out[i], size, port->written + (size_t)size * k);
-            if (status != RPC_S_OK)
-                return port_fail(port, "rpc_message_send", status);
-        }
-    port->written_count = 0;
-    return 0;
+    long status = rpc_message_send(to, port->job->setup.size, message);
+    return status == RPC_S_OK ? 0 : port_fail(port, "rpc_message_send", status);
 }
 
 /* The empty inbox of the reader for the one that calls fill, when there is something in that. */
-__attribute__((noinline)) static void take_inbox(struct port *port)
+__attribute__((noinline)) static void call_wait(struct port *port)
 {
-    struct inbox empty = port->read;
+    struct inbox empty = port->inbox;
 
     EnterCriticalSection(&port->lock);
-    while (inbox_is_empty(&port->inbox) && port->job->setup.is_blocking)
+    while (inbox_is_empty(&port->calls) && port->job->setup.is_blocking)
         (void)SleepConditionVariableCS(&port->has_come, &port->lock, INFINITE);
-    port->read = port->inbox;
-    port->inbox = empty;
+    port->inbox = port->calls;
+    port->calls = empty;
     LeaveCriticalSection(&port->lock);
-    if (inbox_is_empty(&port->read))
+    if (inbox_is_empty(&port->inbox))
         host_yield();
-}
-
-MESSAGE_INLINE const void *port_peek(struct port *port, uint32_t size)
-{
-    (void)size;
-    while (inbox_is_empty(&port->read))
-        take_inbox(port);
-    return inbox_first(&port->read);
-}
-
-MESSAGE_INLINE void port_release(struct port *port, uint32_t size)
-{
-    inbox_drop(&port->read, size);
 }
 
 static unsigned char *endpoint_of(unsigned char name[TEXT_SIZE], uint64_t pid)
@@ -165,10 +129,8 @@ static void port_close(void *of)
     for (uint32_t i = 0; i < port->out_count; i++)
         (void)RpcBindingFree(&port->out[i]);
     DeleteCriticalSection(&port->lock);
-    free(port->written);
-    free(port->read.bytes);
-    free(port->inbox.bytes);
-    free(port);
+    free(port->calls.bytes);
+    port_free(port);
 }
 
 /* Each is bound to whoever it may send to; a ping-pong's answers go back this way. */
@@ -184,17 +146,14 @@ static int connect_all(struct port *port, const struct carrier_end *end)
 
 static void *port_open(struct job *job, uint32_t role, const struct carrier_end *end)
 {
-    struct port *port = calloc(1, sizeof(*port));
+    struct port *port = port_make(job, role);
 
     if (port == NULL)
         return NULL;
-    port->job = job;
-    port->role = role;
-    port->written = malloc((size_t)job->setup.size * job->setup.batch);
     InitializeCriticalSection(&port->lock);
     InitializeConditionVariable(&port->has_come);
     receiver = port;
-    if (port->written != NULL && connect_all(port, end) == 0)
+    if (connect_all(port, end) == 0)
         return port;
     port_close(port);
     return NULL;
