@@ -33,9 +33,9 @@ static int port_fail(struct port *port, const char *call)
 static HDDEDATA CALLBACK on_transaction(UINT kind, UINT format, HCONV conversation, HSZ first,
                                         HSZ second, HDDEDATA data, ULONG_PTR data1, ULONG_PTR data2)
 {
-    DWORD  size = 0;
-    void  *bytes;
-    int    result;
+    DWORD size = 0;
+    void *bytes;
+    int   result = -1;
 
     (void)format, (void)conversation, (void)first, (void)second, (void)data1, (void)data2;
     if (kind == XTYP_CONNECT)
@@ -43,9 +43,10 @@ static HDDEDATA CALLBACK on_transaction(UINT kind, UINT format, HCONV conversati
     if (kind != XTYP_POKE || receiver == NULL)
         return NULL;
     bytes = DdeAccessData(data, &size);
-    if (bytes == NULL || size < receiver->job->setup.size)
+    if (bytes == NULL)
         return (HDDEDATA)DDE_FNOTPROCESSED;
-    result = inbox_put(&receiver->inbox, bytes, receiver->job->setup.size);
+    if (size >= receiver->job->setup.size)
+        result = inbox_put(&receiver->inbox, bytes, receiver->job->setup.size);
     (void)DdeUnaccessData(data);
     return (HDDEDATA)(ULONG_PTR)(result == 0 ? DDE_FACK : DDE_FNOTPROCESSED);
 }

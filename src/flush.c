@@ -15,7 +15,7 @@
 
 #include <gyre/atomic.h>
 
-#define LAP_SIZE_MIN (UINT64_C(4) << 20) /* shorter laps are hard to time */
+#define LAP_SIZE_MIN (UINT64_C(4) << 20)  /* shorter laps are hard to time */
 #define CAPACITY_MAX (UINT64_C(32) << 20) /* of larger rings, most caches hold no lap */
 #define LOOK_SIZE (UINT64_C(256) << 10)   /* while it is on: how often to look whether to end */
 #define STEP_SIZE 1024u                   /* so many bytes at once, at least */
@@ -107,9 +107,8 @@ static bool is_alone(const struct gyre_consumer *consumer)
     const struct gyre_ring *ring = &consumer->ring;
 
     for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
-        if (i != consumer->seat_idx &&
-            gyre__seat_state(gyre_load_acquire_64(&ring->seats[i].control)) ==
-                GYRE_SEAT_ACTIVE) /* E10 */
+        if (i != consumer->seat_idx && gyre__seat_state(gyre_load_acquire_64(
+                                           &ring->seats[i].control)) == GYRE_SEAT_ACTIVE) /* E10 */
             return false;
     return true;
 }

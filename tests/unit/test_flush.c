@@ -139,16 +139,11 @@ SCENARIO(flush, bursts_do_not_begin_with_a_trial_each)
 #define SIZE 56u
 #define FRAME 64u
 
-static bool is_tried(const struct gyre_consumer *consumer)
-{
-    return consumer->flush.is_tried;
-}
-
 static struct gyre_consumer *open_flusher(const char *name)
 {
     struct gyre_consumer *consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_OLDEST, 0);
 
-    if (!is_tried(consumer))
+    if (!consumer->flush.is_tried)
         SKIP_SCENARIO("this processor has no clflushopt");
     return consumer;
 }
@@ -255,7 +250,7 @@ SCENARIO(flush, lossy_consumers_taps_and_large_rings_have_none)
 
     for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         consumer = open_consumer(name, kinds[i], GYRE_START_NEWEST, 0);
-        CHECK(!is_tried(consumer));
+        CHECK(!consumer->flush.is_tried);
         consumer->fast.flush_pos = 0; /* as if it had gone half round all positions */
         put_and_take(producer, consumer, 1);
         CHECK(gyre__pos_after(consumer->fast.flush_pos, consumer->fast.held_pos + LAP_SIZE));
@@ -264,7 +259,7 @@ SCENARIO(flush, lossy_consumers_taps_and_large_rings_have_none)
     gyre_producer_close(producer);
     producer = open_producer(large, UINT64_C(64) << 20, 0);
     consumer = open_consumer(large, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
-    CHECK(!is_tried(consumer));
+    CHECK(!consumer->flush.is_tried);
     gyre_consumer_close(consumer);
     gyre_producer_close(producer);
 }
