@@ -44,7 +44,7 @@ static void deny(struct gyre_pace *pace)
     if (pace->trust != 0)
         distrust(pace, 4);
     else if (pace->steady_count > 0)
-        pace->steady_count = 0;
+        pace->steady_count--;
 }
 
 static bool is_a_period(uint64_t ns)
@@ -73,7 +73,7 @@ static void observe(struct gyre_pace *pace, uint64_t at_ns)
         pace->trust = 0;
     }
     deny(pace);
-    if (pace->trust == 0)
+    if (pace->trust == 0 && pace->steady_count <= 0)
         pace->period_ns = is_a_period(gap_ns) ? gap_ns : 0;
 }
 
@@ -92,48 +92,83 @@ uint64_t gyre__pace_next(struct gyre_pace *pace, uint64_t now_ns)
     }
     pace->lead_ns = gyre__sooner(pace->lead_ns, pace->period_ns / 2);
     pace->wake_ns = pace->last_ns + pace->period_ns - pace->lead_ns;
+    pace->looked_ns = now_ns;
     if (pace->trust == 0 || pace->wake_ns < now_ns + SPIN_MIN_NS)
         pace->wake_ns = 0; /* none is due, or too soon for a sleep */
     return pace->wake_ns;
 }
 
-void gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
+static void note_lateness(struct gyre_pace *pace, uint64_t now_ns)
 {
     uint64_t late_ns = gyre__sooner(now_ns - pace->wake_ns, LEAD_MAX_NS);
 
-    pace->late_ns = pace->late_ns - pace->late_ns / 8 + late_ns / 8;
+    if (pace->late_ns == 0)
+        pace->late_ns = late_ns;
+    else
+        pace->late_ns = pace->late_ns - pace->late_ns / 8 + late_ns / 8;
+}
+
+void gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
+{
+    note_lateness(pace, now_ns);
+    pace->looked_ns = now_ns + gyre__pace_spin_ns(pace);
+}
+
+/*
+ * When the message came that a sleep ended for, late_ns ago at most: when it was due, as far as that
+ * agrees with what was seen.
+ */
+static uint64_t arrived_ns(const struct gyre_pace *pace, uint64_t now_ns)
+{
+    uint64_t late_ns =
+        gyre__sooner(pace->late_ns, pace->period_ns / 4); /* of another pace, perhaps */
+    uint64_t first_ns = now_ns - late_ns;
+    uint64_t due_ns, count;
+
+    if (pace->trust == 0)
+        return first_ns;
+    count = (first_ns - pace->last_ns + pace->period_ns / 2) / pace->period_ns;
+    due_ns = pace->last_ns + (count != 0 ? count : 1) * pace->period_ns;
+    if (first_ns < pace->looked_ns && pace->looked_ns < now_ns)
+        first_ns = pace->looked_ns;
+    return due_ns < first_ns ? first_ns : gyre__sooner(due_ns, now_ns);
 }
 
 void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_t now_ns)
 {
     uint64_t spin_ns = gyre__pace_spin_ns(pace);
     uint64_t lead_max_ns = gyre__sooner(pace->period_ns / 2, LEAD_MAX_NS);
+    uint64_t at_ns;
     bool     has_skipped;
-    uint64_t late_ns =
-        gyre__sooner(pace->late_ns, pace->period_ns / 8); /* of another pace, perhaps */
 
+    if (arrival == GYRE_ARRIVAL_EARLY && now_ns > pace->wake_ns)
+        note_lateness(pace, now_ns);
+    at_ns = arrival == GYRE_ARRIVAL_MET ? now_ns : arrived_ns(pace, now_ns);
     switch (arrival) {
     case GYRE_ARRIVAL_RUNG: /* a ring takes as long as a timer, about */
-        observe(pace, now_ns - late_ns);
+        observe(pace, at_ns);
         break;
     case GYRE_ARRIVAL_EARLY:
         if (now_ns + pace->period_ns / 8 < pace->wake_ns) { /* not the one that was due */
-            observe(pace, now_ns - late_ns);
+            observe(pace, at_ns);
             break;
         }
-        pace->last_ns = now_ns - late_ns / 2; /* between the timer's time and now */
-        pace->lead_ns = gyre__sooner(pace->lead_ns + pace->step_ns, lead_max_ns);
+        pace->last_ns = at_ns;
+        pace->lead_ns += pace->step_ns;
+        if (pace->lead_ns < pace->late_ns)
+            pace->lead_ns = pace->late_ns;
+        pace->lead_ns = gyre__sooner(pace->lead_ns, lead_max_ns);
         pace->step_ns = gyre__sooner(pace->step_ns * 2, spin_ns / 2);
         distrust(pace, 1);
         break;
     case GYRE_ARRIVAL_MET:
-        observe(pace, now_ns);
+        observe(pace, at_ns);
         pace->step_ns = STEP_MIN_NS;
         pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN);
         break;
     case GYRE_ARRIVAL_LATE:
-        has_skipped = now_ns - late_ns - pace->last_ns > pace->period_ns + pace->period_ns / 2;
-        observe(pace, now_ns - late_ns);
+        has_skipped = at_ns - pace->last_ns > pace->period_ns + pace->period_ns / 2;
+        observe(pace, at_ns);
         pace->lead_ns -= gyre__sooner(pace->lead_ns, spin_ns / 4);
         distrust(pace, has_skipped ? 2 : 1);
         break;

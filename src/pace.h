@@ -23,6 +23,7 @@ struct gyre_pace {
     uint64_t lead_ns;      /* how long before the next one is due the sleep ends */
     uint64_t step_ns;      /* by how much the lead grows next */
     uint64_t wake_ns;      /* when this sleep ends; 0: when it is rung */
+    uint64_t looked_ns;    /* there was none yet, if the wait slept then */
     uint64_t late_ns;      /* how much later sleeps end than they should */
     uint32_t trust;        /* 0: no message is expected */
     int32_t  steady_count; /* without trust: messages in a row that kept the pace */
