@@ -125,6 +125,7 @@ struct session {
     int            is_quick;
     int            is_list; /* only tell the contests' names */
     uint32_t       round_count;
+    enum placement wanted_place;       /* PLACE_COUNT: as it comes */
     const char    *only[PATTERNS_MAX]; /* contests; none: all */
     uint32_t       only_count;
     const char    *systems[PATTERNS_MAX]; /* contestants likewise */
@@ -214,6 +215,14 @@ int measure_count(struct session *session, struct job_setup *setup);
 
 /* 0, or -1. */
 int measure_limits(struct session *session, struct limits_now *now);
+
+enum placement placement_of(const struct limits_now *now);
+
+/*
+ * Until the cores are where the session wants them; `now` is what was measured last, before and
+ * afterwards.  0; -1: they stay away, and that is said.
+ */
+int placement_bring(struct session *session, struct limits_now *now);
 
 /* Prints the table of what is shown and writes the JSON lines. */
 void report_contest(const struct contest *contest, struct session *session);

@@ -11,15 +11,13 @@
 
 #include "bench.h"
 
-const char *const placement_names[PLACE_COUNT] = {"near", "far"};
-
 static char
     wanted_id[sizeof(((struct contest *)0)->id)]; /* contest_is_wanted's, for contest_make */
 
 #define ROUNDS_TRIED_MOST 2u /* times as many as are wanted */
 
 const struct carrier *const carrier_list[] = {
-    &carrier_gyre,       &carrier_pipe,
+    &carrier_gyre,         &carrier_pipe,
 #ifdef _WIN32
     &carrier_named_pipe,
 #else
@@ -27,7 +25,7 @@ const struct carrier *const carrier_list[] = {
 #endif
     &carrier_tcp,
 #ifdef _WIN32
-    &carrier_mailslot,   &carrier_copydata, &carrier_dde,
+    &carrier_mailslot,     &carrier_copydata,  &carrier_dde,
 #ifdef GYRE_BENCH_RPC
     &carrier_rpc,
 #endif
@@ -42,7 +40,7 @@ const struct carrier *const carrier_list[] = {
     &carrier_rte_ring,
 #endif
 #ifdef GYRE_BENCH_BOOST
-    &carrier_boost_spsc, &carrier_boost_mq,
+    &carrier_boost_spsc,   &carrier_boost_mq,
 #endif
 #ifdef GYRE_BENCH_LIBQB
     &carrier_libqb,
@@ -53,8 +51,7 @@ const struct carrier *const carrier_list[] = {
 #ifdef GYRE_BENCH_NNG
     &carrier_nng,
 #endif
-    &limit_word,         &limit_line,       &limit_stream,
-    &limit_memcpy,       &limit_bell,       NULL,
+    &limit_word,           &limit_line,        &limit_stream, &limit_memcpy, &limit_bell, NULL,
 };
 
 uint32_t carrier_idx(const struct carrier *carrier)
@@ -211,11 +208,6 @@ static int run_round(struct contest *contest, struct session *session, uint32_t 
     return 0;
 }
 
-static enum placement place_of(const struct limits_now *now)
-{
-    return now->word <= NEAR_MOST_NS ? PLACE_NEAR : PLACE_FAR;
-}
-
 static int is_alike(double before, double after)
 {
     return before < after * PLACEMENT_CHANGE && after < before * PLACEMENT_CHANGE;
@@ -224,7 +216,7 @@ static int is_alike(double before, double after)
 static int is_same_place(const struct limits_now *before, const struct limits_now *after)
 {
     return is_alike(before->word, after->word) && is_alike(before->line, after->line) &&
-           place_of(before) == place_of(after);
+           placement_of(before) == placement_of(after);
 }
 
 uint32_t contest_place_count(const struct contest *contest, enum placement place)
@@ -251,7 +243,8 @@ static int run_rounds(struct contest *contest, struct session *session)
     if (measure_limits(session, &before) != 0)
         return -1;
     for (uint32_t i = 0; i < tried_most && !is_enough(contest, session); i++, before = after) {
-        if (run_round(contest, session, i) != 0 || measure_limits(session, &after) != 0)
+        if (placement_bring(session, &before) != 0 || run_round(contest, session, i) != 0 ||
+            measure_limits(session, &after) != 0)
             return -1;
         if (!is_same_place(&before, &after)) {
             contest->dropped_count++;
@@ -259,7 +252,7 @@ static int run_rounds(struct contest *contest, struct session *session)
         }
         contest->before[contest->round_count] = before;
         contest->after[contest->round_count] = after;
-        contest->place[contest->round_count++] = place_of(&before);
+        contest->place[contest->round_count++] = placement_of(&before);
     }
     return 0;
 }
@@ -286,10 +279,12 @@ static void report(struct contest *contest, struct session *session)
 
 int contest_run(struct contest *contest, struct session *session)
 {
-    uint64_t began_ns;
-    int64_t  others_ns;
+    struct limits_now now;
+    uint64_t          began_ns;
+    int64_t           others_ns;
 
-    if (prepare(contest, session) != 0)
+    if (measure_limits(session, &now) != 0 || placement_bring(session, &now) != 0 ||
+        prepare(contest, session) != 0)
         return -1;
     began_ns = host_now_ns();
     others_ns = host_others_ns();

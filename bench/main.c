@@ -32,7 +32,7 @@ struct arguments {
 static const char help[] =
     "usage: gyre-bench [--quick] [--only PATTERN]... [--systems PATTERN]... [--list]\n"
     "                  [--rounds N] [--size N,...] [--capacity N,...] [--batch N,...]\n"
-    "                  [--consumers N,...] [--json FILE] [--chart FILE]\n"
+    "                  [--consumers N,...] [--placement near|far] [--json FILE] [--chart FILE]\n"
     "\n"
     "Measures Gyre, its contestants and the machine's limits, side by side, between processes.\n"
     "Every message is written in full, read in full and checked: what loses one, fails.\n"
@@ -47,6 +47,8 @@ static const char help[] =
     "--capacity N,...     rings of these capacities, powers of two from 4K to 64M, and\n"
     "--batch N,...        so many messages a publish, 1 to 1024: each with each, in one_to_one_*\n"
     "--consumers N,...    so many consumers, 1 to 16, in one_to_many_throughput\n"
+    "--placement WHERE    near or far: brings the cores there before each round, where they are "
+    "virtual\n"
     "--json FILE          appends one object a line\n"
     "--chart FILE         writes an SVG chart\n";
 
@@ -115,9 +117,17 @@ static int add_pattern(const char *patterns[PATTERNS_MAX], uint32_t *count, cons
     return 0;
 }
 
+static int parse_placement(const char *text, enum placement *place)
+{
+    for (*place = PLACE_NEAR; *place < PLACE_COUNT; (*place)++)
+        if (strcmp(text, placement_names[*place]) == 0)
+            return 0;
+    return -1;
+}
+
 static const char *const options[] = {
-    "--only",  "--systems",   "--rounds", "--size",  "--capacity",
-    "--batch", "--consumers", "--json",   "--chart",
+    "--only",  "--systems",   "--rounds",    "--size", "--capacity",
+    "--batch", "--consumers", "--placement", "--json", "--chart",
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -149,6 +159,8 @@ static int parse_option(struct session *session, struct arguments *arguments, si
     case 6:
         return parse_list(value, 1, JOB_CONSUMERS_MAX, &session->consumers);
     case 7:
+        return parse_placement(value, &session->wanted_place);
+    case 8:
         arguments->json = value;
         return 0;
     default:
@@ -272,6 +284,7 @@ int main(int argc, char **argv)
 
     if (result >= 0)
         return result;
+    session.wanted_place = PLACE_COUNT;
     result = parse(&session, &arguments, argc, argv);
     if (result < 0)
         return fputs(help, stdout) < 0;

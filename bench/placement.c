@@ -1,0 +1,55 @@
+/*
+ * placement.c - are two cores near each other, and can they be brought there?
+ *
+ * Where cores are virtual their host moves them, and by what they do.  It lays two near each other
+ * of which one wakes the other again and again from a deep sleep, and two apart that are both busy
+ * for seconds.  Both are tried, with the raw limits, until L1 says that the cores are where they are
+ * wanted.  Real cores stay where they are.
+ */
+#include "bench.h"
+
+#define PATIENCE_NS UINT64_C(60000000000)
+#define WAKE_COUNT 5000u    /* about a second */
+#define TRIP_COUNT 2000000u /* the same, about */
+
+const char *const placement_names[PLACE_COUNT] = {"near", "far"};
+
+enum placement placement_of(const struct limits_now *now)
+{
+    return now->word <= NEAR_MOST_NS ? PLACE_NEAR : PLACE_FAR;
+}
+
+static int urge(struct session *session, enum placement wanted)
+{
+    struct job_setup setup = {.size = 8, .consumer_count = 1, .batch = 1};
+    double           figures[FIGURE_COUNT];
+
+    if (wanted == PLACE_NEAR) {
+        setup.task = JOB_WAKE;
+        setup.carrier_idx = carrier_idx(&limit_bell);
+        setup.count = WAKE_COUNT;
+    } else {
+        setup.task = JOB_PING_PONG;
+        setup.carrier_idx = carrier_idx(&limit_word);
+        setup.count = TRIP_COUNT;
+    }
+    return measure(session, &setup, figures);
+}
+
+int placement_bring(struct session *session, struct limits_now *now)
+{
+    enum placement wanted = session->wanted_place;
+    uint64_t       until_ns = host_now_ns() + PATIENCE_NS;
+
+    while (wanted != PLACE_COUNT && placement_of(now) != wanted) {
+        if (host_now_ns() > until_ns) {
+            (void)fflush(stdout);
+            (void)fprintf(stderr, "gyre-bench: the cores cannot be brought %s: L1 is %.0f ns\n",
+                          placement_names[wanted], now->word);
+            return -1;
+        }
+        if (urge(session, wanted) != 0 || measure_limits(session, now) != 0)
+            return -1;
+    }
+    return 0;
+}
