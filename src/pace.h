@@ -26,7 +26,7 @@ struct gyre_pace {
     uint64_t looked_ns;    /* there was none yet, if the wait slept then */
     uint64_t late_ns;      /* how much later sleeps end than they should */
     uint32_t trust;        /* 0: no message is expected */
-    int32_t  steady_count; /* without trust: messages in a row that kept the pace */
+    int32_t  steady_count; /* without trust: by how many more messages kept the pace than did not */
 };
 
 /* How the message of a wait that slept came. */

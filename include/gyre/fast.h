@@ -113,6 +113,12 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 #define GYRE_FETCH_AHEAD 512u
 
 /*
+ * More bytes at once are written by whole lines, which cores take from each other without their
+ * contents: zeros ahead would spoil that.
+ */
+#define GYRE_LARGE 128u
+
+/*
  * The first member of struct gyre_producer.  Private: it changes with the library's major
  * version.
  */
@@ -230,6 +236,11 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     if (!gyre__pos_after(zero, end)) { /* more was claimed than is zero ahead */
         gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0); /* E1 */
         zero = end + p->align_mask + 1;
+        if (end - pos > GYRE_LARGE) {
+            p->zero_pos = zero;
+            zero = end + (end - pos); /* none is needed before what comes next, if it is as long */
+            gyre_prefetch_write(gyre__header_at(ring, zero & mask));
+        }
     }
     GYRE_FAULT(publish_ready);
     gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
