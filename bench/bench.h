@@ -222,7 +222,7 @@ enum placement placement_of(const struct limits_now *now);
  * Until the cores are where the session wants them; `now` is what was measured last, before and
  * afterwards.  0; -1: they stay away, and that is said.
  */
-int placement_bring(struct session *session, struct limits_now *now);
+int placement_await(struct session *session, struct limits_now *now);
 
 /* Prints the table of what is shown and writes the JSON lines. */
 void report_contest(const struct contest *contest, struct session *session);

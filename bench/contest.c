@@ -243,7 +243,7 @@ static int run_rounds(struct contest *contest, struct session *session)
     if (measure_limits(session, &before) != 0)
         return -1;
     for (uint32_t i = 0; i < tried_most && !is_enough(contest, session); i++, before = after) {
-        if (placement_bring(session, &before) != 0 || run_round(contest, session, i) != 0 ||
+        if (placement_await(session, &before) != 0 || run_round(contest, session, i) != 0 ||
             measure_limits(session, &after) != 0)
             return -1;
         if (!is_same_place(&before, &after)) {
@@ -283,7 +283,7 @@ int contest_run(struct contest *contest, struct session *session)
     uint64_t          began_ns;
     int64_t           others_ns;
 
-    if (measure_limits(session, &now) != 0 || placement_bring(session, &now) != 0 ||
+    if (measure_limits(session, &now) != 0 || placement_await(session, &now) != 0 ||
         prepare(contest, session) != 0)
         return -1;
     began_ns = host_now_ns();

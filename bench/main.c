@@ -47,8 +47,9 @@ static const char help[] =
     "--capacity N,...     rings of these capacities, powers of two from 4K to 64M, and\n"
     "--batch N,...        so many messages a publish, 1 to 1024: each with each, in one_to_one_*\n"
     "--consumers N,...    so many consumers, 1 to 16, in one_to_many_throughput\n"
-    "--placement WHERE    near or far: brings the cores there before each round, where they are "
-    "virtual\n"
+    "--placement WHERE    near or far: waits up to ten minutes for it before each round (virtual "
+    "cores\n"
+    "                     are moved by their host)\n"
     "--json FILE          appends one object a line\n"
     "--chart FILE         writes an SVG chart\n";
 

@@ -1,16 +1,17 @@
 /*
- * placement.c - are two cores near each other, and can they be brought there?
+ * placement.c - are two cores near each other, and how to come by others?
  *
- * Where cores are virtual their host moves them, and by what they do.  It lays two near each other
- * of which one wakes the other again and again from a deep sleep, and two apart that are both busy
- * for seconds.  Both are tried, with the raw limits, until L1 says that the cores are where they are
- * wanted.  Real cores stay where they are.
+ * Where cores are virtual their host moves them, when it likes.  It lays them apart rather when both
+ * are busy, and near each other rather when one wakes the other, but nothing is certain.  So they
+ * do the one or the other, and rest, until L1 says that they are where they are wanted.  Real
+ * cores stay where they are.
  */
 #include "bench.h"
 
-#define PATIENCE_NS UINT64_C(60000000000)
-#define WAKE_COUNT 5000u    /* about a second */
-#define TRIP_COUNT 2000000u /* the same, about */
+#define PATIENCE_NS UINT64_C(600000000000)
+#define WAKE_COUNT 2500u    /* half a second */
+#define TRIP_COUNT 2000000u /* about as long */
+#define REST_NS UINT64_C(1000000000)
 
 const char *const placement_names[PLACE_COUNT] = {"near", "far"};
 
@@ -36,7 +37,7 @@ static int urge(struct session *session, enum placement wanted)
     return measure(session, &setup, figures);
 }
 
-int placement_bring(struct session *session, struct limits_now *now)
+int placement_await(struct session *session, struct limits_now *now)
 {
     enum placement wanted = session->wanted_place;
     uint64_t       until_ns = host_now_ns() + PATIENCE_NS;
@@ -44,11 +45,15 @@ int placement_bring(struct session *session, struct limits_now *now)
     while (wanted != PLACE_COUNT && placement_of(now) != wanted) {
         if (host_now_ns() > until_ns) {
             (void)fflush(stdout);
-            (void)fprintf(stderr, "gyre-bench: the cores cannot be brought %s: L1 is %.0f ns\n",
-                          placement_names[wanted], now->word);
+            (void)fprintf(stderr, "gyre-bench: the cores do not come %s: L1 is %.0f ns\n",
+                          wanted == PLACE_NEAR ? "near each other" : "apart", now->word);
             return -1;
         }
-        if (urge(session, wanted) != 0 || measure_limits(session, now) != 0)
+        if (urge(session, wanted) != 0)
+            return -1;
+        if (wanted == PLACE_NEAR)
+            host_sleep_ns(REST_NS);
+        if (host_is_interrupted() || measure_limits(session, now) != 0)
             return -1;
     }
     return 0;
