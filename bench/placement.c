@@ -1,10 +1,9 @@
 /*
  * placement.c - are two cores near each other, and how to come by others?
  *
- * Where cores are virtual their host moves them, when it likes.  It lays them apart rather when both
- * are busy, and near each other rather when one wakes the other, but nothing is certain.  So they
- * do the one or the other, and rest, until L1 says that they are where they are wanted.  Real
- * cores stay where they are.
+ * Where cores are virtual their host moves them, when it likes: rather apart if both are busy, and
+ * near each other if one wakes the other, but nothing is certain.  So they do the one or the other,
+ * and rest, until L1 says that they are where they are wanted.  Real cores stay where they are.
  */
 #include "bench.h"
 

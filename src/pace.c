@@ -121,8 +121,8 @@ void gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
 }
 
 /*
- * When the message came that a sleep ended for, late_ns ago at most: when it was due, as far as that
- * agrees with what was seen.
+ * When the message came that a sleep ended for, late_ns ago at most: when it was due, as far as
+ * that agrees with what was seen.
  */
 static uint64_t arrived_ns(const struct gyre_pace *pace, uint64_t now_ns)
 {

@@ -107,7 +107,7 @@ SCENARIO(pace, messages_at_a_steady_pace_are_met_and_hardly_spun_for)
     }
 }
 
-/* As on virtual machines, which are told of a ring at once, and of a timer when their host wakes. */
+/* As on virtual machines, which are told of a ring sooner than of a timer. */
 SCENARIO(pace, timers_may_be_later_than_rings)
 {
     struct world world = world_of(40 * US, 10 * US);
