@@ -28,8 +28,16 @@
 #define STEPS_DOWN 32u
 #define SKIPPED_MAX 8u /* so many intervals without a message may pass within a pace */
 #define STEADY_ENOUGH 4
+#define JITTER_MIN_NS UINT64_C(250)
 #define TRUST_MAX 16u
 #define REST_COUNT 64 /* so many steady messages are let pass after trust was lost */
+
+uint64_t gyre__pace_spin_ns(const struct gyre_pace *pace)
+{
+    uint64_t spin_ns = gyre__sooner(pace->period_ns / SPIN_SHARE, SPIN_MAX_NS);
+
+    return spin_ns > SPIN_MIN_NS ? spin_ns : SPIN_MIN_NS;
+}
 
 static void distrust(struct gyre_pace *pace, uint32_t count)
 {
@@ -41,8 +49,10 @@ static void confirm(struct gyre_pace *pace)
 {
     if (pace->trust != 0 && pace->trust < TRUST_MAX)
         pace->trust++;
-    if (pace->trust == 0 && ++pace->steady_count >= STEADY_ENOUGH)
+    if (pace->trust == 0 && ++pace->steady_count >= STEADY_ENOUGH) {
         pace->trust = TRUST_MAX;
+        pace->jitter_ns = gyre__pace_spin_ns(pace) / 4;
+    }
 }
 
 static void deny(struct gyre_pace *pace)
@@ -77,17 +87,11 @@ static void observe(struct gyre_pace *pace, uint64_t at_ns)
         if (pace->period_ns >= PERIOD_MIN_NS / 8 * 7) /* it may drift */
             return;
         pace->trust = 0;
+        pace->steady_count = 0;
     }
     deny(pace);
-    if (pace->trust == 0 && pace->steady_count <= 0)
+    if (pace->trust == 0 && pace->steady_count <= 0) /* else it may be one message that was late */
         pace->period_ns = is_a_period(gap_ns) ? gap_ns : 0;
-}
-
-uint64_t gyre__pace_spin_ns(const struct gyre_pace *pace)
-{
-    uint64_t spin_ns = gyre__sooner(pace->period_ns / SPIN_SHARE, SPIN_MAX_NS);
-
-    return spin_ns > SPIN_MIN_NS ? spin_ns : SPIN_MIN_NS;
 }
 
 uint64_t gyre__pace_next(struct gyre_pace *pace, uint64_t now_ns)
@@ -120,6 +124,14 @@ void gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
     pace->looked_ns = now_ns + gyre__pace_spin_ns(pace);
 }
 
+/* When the message was due that came at about `at_ns`; only where one is expected. */
+static uint64_t due_ns(const struct gyre_pace *pace, uint64_t at_ns)
+{
+    uint64_t count = (at_ns - pace->last_ns + pace->period_ns / 2) / pace->period_ns;
+
+    return pace->last_ns + (count != 0 ? count : 1) * pace->period_ns;
+}
+
 /*
  * When the message came that a sleep ended for, late_ns ago at most: when it was due, as far as
  * that agrees with what was seen.
@@ -129,15 +141,26 @@ static uint64_t arrived_ns(const struct gyre_pace *pace, uint64_t now_ns)
     uint64_t late_ns =
         gyre__sooner(pace->late_ns, pace->period_ns / 4); /* of another pace, perhaps */
     uint64_t first_ns = now_ns - late_ns;
-    uint64_t due_ns, count;
+    uint64_t at_ns;
 
     if (pace->trust == 0)
-        return first_ns;
-    count = (first_ns - pace->last_ns + pace->period_ns / 2) / pace->period_ns;
-    due_ns = pace->last_ns + (count != 0 ? count : 1) * pace->period_ns;
+        return now_ns; /* what is the same each time does not matter to an interval */
+    at_ns = due_ns(pace, first_ns);
     if (first_ns < pace->looked_ns && pace->looked_ns < now_ns)
         first_ns = pace->looked_ns;
-    return due_ns < first_ns ? first_ns : gyre__sooner(due_ns, now_ns);
+    return at_ns < first_ns ? first_ns : gyre__sooner(at_ns, now_ns);
+}
+
+/* A message that was met shows how exactly they come: a median, because some are disturbed. */
+static void note_jitter(struct gyre_pace *pace, uint64_t now_ns)
+{
+    uint64_t due = due_ns(pace, now_ns);
+    uint64_t error_ns = now_ns < due ? due - now_ns : now_ns - due;
+
+    if (error_ns > pace->jitter_ns)
+        pace->jitter_ns += pace->jitter_ns / 4;
+    else if (pace->jitter_ns > JITTER_MIN_NS)
+        pace->jitter_ns -= pace->jitter_ns / 4;
 }
 
 void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_t now_ns)
@@ -145,13 +168,13 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
     uint64_t spin_ns = gyre__pace_spin_ns(pace);
     uint64_t lead_max_ns = gyre__sooner(pace->period_ns / 2, LEAD_MAX_NS);
     uint64_t at_ns;
-    bool     has_skipped;
+    bool     has_skipped, is_exact;
 
     if (arrival == GYRE_ARRIVAL_EARLY && now_ns > pace->wake_ns)
         note_lateness(pace, now_ns);
     at_ns = arrival == GYRE_ARRIVAL_MET ? now_ns : arrived_ns(pace, now_ns);
     switch (arrival) {
-    case GYRE_ARRIVAL_RUNG: /* a ring takes as long as a timer, about */
+    case GYRE_ARRIVAL_RUNG:
         observe(pace, at_ns);
         break;
     case GYRE_ARRIVAL_EARLY:
@@ -168,6 +191,8 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
         distrust(pace, 1);
         break;
     case GYRE_ARRIVAL_MET:
+        if (pace->trust != 0)
+            note_jitter(pace, now_ns);
         observe(pace, at_ns);
         pace->step_ns = STEP_MIN_NS;
         pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN);
@@ -176,7 +201,9 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
         has_skipped = at_ns - pace->last_ns > pace->period_ns + pace->period_ns / 2;
         observe(pace, at_ns);
         pace->lead_ns -= gyre__sooner(pace->lead_ns, spin_ns / 4);
-        distrust(pace, has_skipped ? 2 : 1);
+        /* Of the time of this one there is but a guess, which confirmed itself. */
+        is_exact = pace->jitter_ns <= spin_ns / 4;
+        distrust(pace, (has_skipped ? 2u : 1u) + (is_exact ? 0 : 1));
         break;
     }
 }

@@ -24,9 +24,10 @@ struct gyre_pace {
     uint64_t step_ns;      /* by how much the lead grows next */
     uint64_t wake_ns;      /* when this sleep ends; 0: when it is rung */
     uint64_t looked_ns;    /* there was none yet, if the wait slept then */
+    uint64_t jitter_ns;    /* how far from due half of those come that are met */
     uint64_t late_ns;      /* how much later sleeps end than they should */
     uint32_t trust;        /* 0: no message is expected */
-    int32_t  steady_count; /* without trust: by how many more messages kept the pace than did not */
+    int32_t  steady_count; /* without trust: messages that kept the pace, less those that did not */
 };
 
 /* How the message of a wait that slept came. */

@@ -110,7 +110,7 @@ budget() { # budget FUNCTION MOST NAME: at most so many instructions a message
     fi
 }
 
-budget fast_publish 57 "claim, write, publish"
+budget fast_publish 58 "claim, write, publish"
 budget fast_publish_batch 32 "claim and write, publish every 8"
 budget fast_publish_run 13 "claim a run of 64, write, publish"
 budget fast_receive 53 "peek, read, release"

@@ -104,7 +104,8 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 
 /*
  * The headers-to-be are written as zeros, for several frames at once, when those within so many
- * bytes of the last frame's end are no longer all zero, and then so far ahead.
+ * bytes of the last frame's end are no longer all zero, and then so far ahead; unless what was
+ * published is large.
  */
 #define GYRE_ZERO_NEAR 128u
 #define GYRE_ZERO_AHEAD 512u
@@ -245,16 +246,16 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     GYRE_FAULT(publish_ready);
     gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
     GYRE_FAULT(publish_stored);
-    p->published_pos = end;
-    if (gyre__pos_after(end + GYRE_ZERO_NEAR, zero)) {
+    if (gyre__pos_after(end + GYRE_ZERO_NEAR, zero) && end - p->published_pos <= GYRE_LARGE) {
         uint64_t step = p->align_mask + 1;
-        end += GYRE_ZERO_AHEAD;
-        if (gyre__pos_after(end, p->limit_pos))
-            end = p->limit_pos;
-        for (; gyre__pos_after(end, zero); zero += step)
+        uint64_t ahead = end + GYRE_ZERO_AHEAD;
+        if (gyre__pos_after(ahead, p->limit_pos))
+            ahead = p->limit_pos;
+        for (; gyre__pos_after(ahead, zero); zero += step)
             gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0); /* for a later E1 */
         p->zero_pos = zero;
     }
+    p->published_pos = end;
     if (gyre_load_relaxed_64(p->sleepers) != 0) /* E3 */
         gyre__wake_sleepers(producer);
     GYRE_FAULT(publish_woken);

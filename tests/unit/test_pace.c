@@ -17,6 +17,7 @@ struct world {
     uint64_t         ring_lead_ns; /* by which rings are quicker than timers */
     uint64_t         random;
     uint64_t         spun_ns;
+    uint32_t         timer_count;
     uint32_t         count[ARRIVALS];
 };
 
@@ -51,24 +52,27 @@ static void spin(struct world *world, uint64_t until_ns)
 /* The wait for a message that comes at `at_ns`, as gyre_wait does it. */
 static enum gyre_arrival wait_for(struct world *world, uint64_t at_ns)
 {
-    uint64_t          wake_ns = gyre__pace_next(&world->pace, world->now_ns), spin_ns;
+    uint64_t          wake_ns = gyre__pace_next(&world->pace, world->now_ns);
+    uint64_t          timer_ns = wake_ns + late_ns(world), ring_ns = at_ns + ring_late_ns(world);
+    uint64_t          spin_ns;
     enum gyre_arrival arrival = GYRE_ARRIVAL_RUNG;
 
-    if (wake_ns == 0 || at_ns < wake_ns) {
-        arrival = wake_ns == 0 ? GYRE_ARRIVAL_RUNG : GYRE_ARRIVAL_EARLY;
-        world->now_ns = at_ns + ring_late_ns(world);
+    world->timer_count += wake_ns != 0;
+    if (wake_ns == 0) {
+        world->now_ns = ring_ns;
+    } else if (at_ns <= timer_ns) {
+        arrival = GYRE_ARRIVAL_EARLY;
+        world->now_ns = gyre__sooner(timer_ns, ring_ns);
     } else {
-        world->now_ns = wake_ns + late_ns(world);
+        world->now_ns = timer_ns;
         gyre__pace_woken(&world->pace, world->now_ns);
         spin_ns = gyre__pace_spin_ns(&world->pace);
-        if (at_ns <= world->now_ns) {
-            arrival = GYRE_ARRIVAL_EARLY;
-        } else if (at_ns <= world->now_ns + spin_ns) {
+        if (at_ns <= world->now_ns + spin_ns) {
             spin(world, at_ns);
             arrival = GYRE_ARRIVAL_MET;
         } else {
             spin(world, world->now_ns + spin_ns);
-            world->now_ns = at_ns + ring_late_ns(world);
+            world->now_ns = ring_ns;
             arrival = GYRE_ARRIVAL_LATE;
         }
     }
@@ -85,6 +89,7 @@ static void stream(struct world *world, uint32_t count, uint64_t period_ns, uint
     for (uint32_t i = 0; i < ARRIVALS; i++)
         world->count[i] = 0;
     world->spun_ns = 0;
+    world->timer_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         due_ns += period_ns;
         (void)wait_for(world, due_ns - jitter_ns + below(world, 2 * jitter_ns + 1));
@@ -108,16 +113,47 @@ SCENARIO(pace, messages_at_a_steady_pace_are_met_and_hardly_spun_for)
 }
 
 /* As on virtual machines, which are told of a ring sooner than of a timer. */
-SCENARIO(pace, timers_may_be_later_than_rings)
+static struct world virtual_world(void)
 {
     struct world world = world_of(40 * US, 10 * US);
 
     world.ring_lead_ns = 30 * US;
+    return world;
+}
+
+SCENARIO(pace, timers_may_be_later_than_rings)
+{
+    struct world world = virtual_world();
+
     stream(&world, 1000, 200 * US, 0);
     stream(&world, 1000, 200 * US, 0);
     SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 900, "%u met, %u early, %u late",
                     world.count[GYRE_ARRIVAL_MET], world.count[GYRE_ARRIVAL_EARLY],
                     world.count[GYRE_ARRIVAL_LATE]);
+}
+
+SCENARIO(pace, a_quick_pace_is_found_after_late_timers_and_a_rest)
+{
+    static const uint64_t periods[] = {105 * US, 120 * US, 130 * US, 150 * US};
+
+    for (uint32_t i = 0; i < 4; i++) {
+        struct world world = virtual_world();
+        stream(&world, 1000, MS, 0);
+        stream(&world, 3, 1200 * MS, 0);
+        stream(&world, 600, periods[i], 0);
+        SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 400, "%u met at %llu ns",
+                        world.count[GYRE_ARRIVAL_MET], (unsigned long long)periods[i]);
+    }
+}
+
+SCENARIO(pace, late_timers_make_no_pace_of_messages_that_have_none)
+{
+    struct world world = virtual_world();
+
+    stream(&world, 20000, 200 * US, 40 * US);
+    SCENARIO_ASSERT(world.timer_count <= 2000, "%u timers for 20000 messages", world.timer_count);
+    stream(&world, 20000, 200 * US, 20 * US);
+    SCENARIO_ASSERT(world.timer_count <= 6000, "%u timers for 20000 messages", world.timer_count);
 }
 
 SCENARIO(pace, irregular_messages_cost_few_vain_wake_ups)
