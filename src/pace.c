@@ -167,7 +167,7 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
 {
     uint64_t spin_ns = gyre__pace_spin_ns(pace);
     uint64_t lead_max_ns = gyre__sooner(pace->period_ns / 2, LEAD_MAX_NS);
-    uint64_t at_ns;
+    uint64_t at_ns, vain_ns;
     bool     has_skipped, is_exact;
 
     if (arrival == GYRE_ARRIVAL_EARLY && now_ns > pace->wake_ns)
@@ -200,7 +200,9 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
     case GYRE_ARRIVAL_LATE:
         has_skipped = at_ns - pace->last_ns > pace->period_ns + pace->period_ns / 2;
         observe(pace, at_ns);
-        pace->lead_ns -= gyre__sooner(pace->lead_ns, spin_ns / 4);
+        vain_ns = at_ns > pace->looked_ns ? at_ns - pace->looked_ns : 0; /* since we gave up */
+        vain_ns = spin_ns / 4 + gyre__sooner(vain_ns, spin_ns) / 2;
+        pace->lead_ns -= gyre__sooner(pace->lead_ns, vain_ns);
         /* Of the time of this one there is but a guess, which confirmed itself. */
         is_exact = pace->jitter_ns <= spin_ns / 4;
         distrust(pace, (has_skipped ? 2u : 1u) + (is_exact ? 0 : 1));
