@@ -87,7 +87,7 @@ bug "E1 the next header is not zeroed, behind a large claim" reuse $fast \
 bug "E1 the next header is not zeroed, ahead" reuse $fast \
     'gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0);' '(void)0;'
 bug "E1 the zeros are written behind the claim" reuse $fast \
-    'for (; gyre__pos_after(end, zero);' 'zero += step; for (; gyre__pos_after(end, zero);'
+    'for (; gyre__pos_after(ahead, zero);' 'zero += step; for (; gyre__pos_after(ahead, zero);'
 
 bug "E2 the limit is one frame too far" reuse src/producer.c \
     'uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity;' \
