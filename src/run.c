@@ -52,20 +52,22 @@ const void *gyre_peek_run(struct gyre_consumer *consumer, uint32_t *size, uint32
     const void                *first = *count == 0 ? NULL : gyre_peek(consumer, size);
     uint64_t                   pos = fast->peek_pos;
     const unsigned char       *at = fast->ring + (pos & fast->mask);
+    const unsigned char       *end;
     uint64_t                   frame, header;
-    uint32_t                   most, more = 0;
+    uint32_t                   more;
 
     if (first == NULL)
         return NULL;
     frame = gyre__frame_size(*size, fast->align_mask);
     header = fast->peek_seq << 32 | GYRE_FRAME_PUBLISHED | *size;
     /* As above; and a member's mask is zero, because what it polls is no message. */
-    most = (pos & fast->mask) == 0 ? 0 : fitting(pos, (pos | fast->mask) + 1, frame, *count - 1);
-    while (more < most && gyre_load_acquire_64((const void *)at) == header) { /* E1 */
-        more++;
+    more = (pos & fast->mask) == 0 ? 0 : fitting(pos, (pos | fast->mask) + 1, frame, *count - 1);
+    end = at + more * frame;
+    while (at != end && gyre_load_acquire_64((const void *)at) == header) { /* E1 */
         at += frame;
         header += NEXT_NUMBER;
     }
+    more = (uint32_t)(header >> 32) - (uint32_t)fast->peek_seq;
     fast->peek_pos = pos + more * frame;
     fast->peek_seq += more;
     *count = more + 1;

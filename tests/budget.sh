@@ -115,5 +115,5 @@ budget fast_publish_batch 32 "claim and write, publish every 8"
 budget fast_publish_run 13 "claim a run of 64, write, publish"
 budget fast_receive 53 "peek, read, release"
 budget fast_receive_batch 35 "peek and read, release every 8"
-budget fast_receive_run 19 "peek a run of 64, read, release"
+budget fast_receive_run 18 "peek a run of 64, read, release"
 exit $failed
