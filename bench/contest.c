@@ -243,8 +243,9 @@ static int run_rounds(struct contest *contest, struct session *session)
     if (measure_limits(session, &before) != 0)
         return -1;
     for (uint32_t i = 0; i < tried_most && !is_enough(contest, session); i++, before = after) {
-        if (placement_await(session, &before) != 0 || run_round(contest, session, i) != 0 ||
-            measure_limits(session, &after) != 0)
+        if (placement_await(session, &before) != 0) /* what was kept is worth telling */
+            return contest->round_count > 0 && !host_is_interrupted() ? 0 : -1;
+        if (run_round(contest, session, i) != 0 || measure_limits(session, &after) != 0)
             return -1;
         if (!is_same_place(&before, &after)) {
             contest->dropped_count++;

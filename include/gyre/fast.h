@@ -58,7 +58,7 @@
  * was claimed only when the header behind the last is zero: a reachable header is either zero or
  * genuine.  Small frames find that zero written ahead, behind a store that published before, so
  * that the fetch of its line delays no message; whoever claims more than is zero ahead fetches so
- * many lines that one more does not matter.
+ * many lines that one more does not matter, and asks for the one where the next zero will go.
  */
 #ifndef GYRE_FAST_H
 #define GYRE_FAST_H
