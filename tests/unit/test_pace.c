@@ -132,6 +132,38 @@ SCENARIO(pace, timers_may_be_later_than_rings)
                     world.count[GYRE_ARRIVAL_LATE]);
 }
 
+SCENARIO(pace, late_timers_are_learnt_at_once)
+{
+    struct world world = virtual_world();
+
+    stream(&world, 30, 400 * US, 0);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 20, "%u of 30 met",
+                    world.count[GYRE_ARRIVAL_MET]);
+}
+
+SCENARIO(pace, a_lead_far_too_long_is_cut_before_trust_is_lost)
+{
+    struct world world = world_of(90 * US, 5 * US);
+
+    stream(&world, 1000, 400 * US, 0);
+    world.late_min_ns = 5 * US;
+    stream(&world, 60, 400 * US, 0);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 45, "%u of 60 met",
+                    world.count[GYRE_ARRIVAL_MET]);
+}
+
+/* As where the sender loses its processor once a millisecond. */
+SCENARIO(pace, a_message_in_five_may_be_late)
+{
+    struct world world = virtual_world();
+    uint64_t     due_ns = world.now_ns;
+
+    for (uint32_t i = 0; i < 1000; i++)
+        (void)wait_for(&world, (due_ns += 200 * US) + (i % 5 == 0 ? 30 * US : 0));
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 300, "%u of 1000 met",
+                    world.count[GYRE_ARRIVAL_MET]);
+}
+
 SCENARIO(pace, a_quick_pace_is_found_after_late_timers_and_a_rest)
 {
     static const uint64_t periods[] = {105 * US, 120 * US, 130 * US, 150 * US};
