@@ -237,11 +237,9 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     if (!gyre__pos_after(zero, end)) { /* more was claimed than is zero ahead */
         gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0); /* E1 */
         zero = end + p->align_mask + 1;
-        if (end - pos > GYRE_LARGE) {
-            p->zero_pos = zero;
-            zero = end + (end - pos); /* none is needed before what comes next, if it is as long */
-            gyre_prefetch_write(gyre__header_at(ring, zero & mask));
-        }
+        p->zero_pos = zero;
+        /* Where the next zero goes, if what comes next is as long. */
+        gyre_prefetch_write(gyre__header_at(ring, (end + (end - pos)) & mask));
     }
     GYRE_FAULT(publish_ready);
     gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
