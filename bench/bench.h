@@ -219,8 +219,8 @@ int measure_limits(struct session *session, struct limits_now *now);
 enum placement placement_of(const struct limits_now *now);
 
 /*
- * Until the cores are where the session wants them; `now` is what was measured last, before and
- * afterwards.  0; -1: they stay away, and that is said.
+ * Until the cores are where the session wants them, if it does; `now` is what was measured last.
+ * 0; -1: they stay away, and that is said.
  */
 int placement_await(struct session *session, struct limits_now *now);
 

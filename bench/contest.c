@@ -284,8 +284,7 @@ int contest_run(struct contest *contest, struct session *session)
     uint64_t          began_ns;
     int64_t           others_ns;
 
-    if (measure_limits(session, &now) != 0 || placement_await(session, &now) != 0 ||
-        prepare(contest, session) != 0)
+    if (placement_await(session, &now) != 0 || prepare(contest, session) != 0)
         return -1;
     began_ns = host_now_ns();
     others_ns = host_others_ns();

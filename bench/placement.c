@@ -41,7 +41,13 @@ int placement_await(struct session *session, struct limits_now *now)
     enum placement wanted = session->wanted_place;
     uint64_t       until_ns = host_now_ns() + PATIENCE_NS;
 
-    while (wanted != PLACE_COUNT && placement_of(now) != wanted) {
+    if (wanted == PLACE_COUNT)
+        return 0;
+    for (;;) {
+        if (measure_limits(session, now) != 0)
+            return -1;
+        if (placement_of(now) == wanted)
+            return 0;
         if (host_now_ns() > until_ns) {
             (void)fflush(stdout);
             (void)fprintf(stderr, "gyre-bench: the cores do not come %s: L1 is %.0f ns\n",
@@ -52,8 +58,7 @@ int placement_await(struct session *session, struct limits_now *now)
             return -1;
         if (wanted == PLACE_NEAR)
             host_sleep_ns(REST_NS);
-        if (host_is_interrupted() || measure_limits(session, now) != 0)
+        if (host_is_interrupted())
             return -1;
     }
-    return 0;
 }
