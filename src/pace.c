@@ -2,17 +2,17 @@
  * pace.c - messages at a steady pace: a wait ends its sleep before the next one is due.
  *
  * A wake-up by the producer takes some 5 to 50 us.  One by a timer takes at least as long, but that
- * can be allowed for: where messages come at equal intervals a wait sleeps until `lead_ns` before the next
- * is due and spins for it, at most a sixteenth of the interval, or 10 us.  The lead follows what
- * happens as one tracks a quantile: up by much if the message was there before us (by more if it
- * happens again at once, and at once to what timers have been late by), down by little if it was
- * not, until one in some thirty is.
+ * can be allowed for: where messages come at equal intervals a wait sleeps until `lead_ns` before
+ * the next is due and spins for it, at most a sixteenth of the interval, or 10 us.  The lead
+ * follows what happens as one tracks a quantile: up by much if the message was there before us (by
+ * more if it happens again at once, and at once to what timers have been late by), down by little
+ * if it was not, until one in some thirty is.
  *
  * When a message came that was slept through nobody knows, only that it was not there when the wait
- * looked last.  On virtual machines a ring wakes in 10 us and a timer in 40 to 60.  So where one was
- * expected it is taken to have come when it was due, if that is between the last look, or as long
- * ago as timers are late, and now: a guess by what a timer takes would be off by more than the spin
- * is long, and every miss would cause the next.
+ * looked last.  On virtual machines a ring wakes in 10 us and a timer in 40 to 60.  So where one
+ * was expected it is taken to have come when it was due, if that is between the last look, or as
+ * long ago as timers are late, and now: a guess by what a timer takes would be off by more than the
+ * spin is long, and every miss would cause the next.
  *
  * Trust is lost fast and takes long to win again: messages without a pace must not cost vain
  * wake-ups.
