@@ -39,6 +39,13 @@ void stepper_offer(void);
 /* Runs a process from its first mark to its second one.  False: it ended, or it is endless. */
 bool stepper_survey(struct process *process, struct stepper_path *path);
 
+/*
+ * The first and the last step of the path at the place of that one.  Where they differ, the place
+ * alone does not tell how far a process has come whose path differs before it.
+ */
+uint32_t stepper_first_at(const struct stepper_path *path, uint32_t step);
+uint32_t stepper_last_at(const struct stepper_path *path, uint32_t step);
+
 /* Forgets the path. */
 void stepper_free(struct stepper_path *path);
 

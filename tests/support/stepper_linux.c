@@ -171,6 +171,24 @@ bool stepper_survey(struct process *process, struct stepper_path *path)
     return find_waypoints(path);
 }
 
+uint32_t stepper_first_at(const struct stepper_path *path, uint32_t step)
+{
+    uint32_t i = 0;
+
+    while (path->places[i] != path->places[step])
+        i++;
+    return i;
+}
+
+uint32_t stepper_last_at(const struct stepper_path *path, uint32_t step)
+{
+    uint32_t i = path->count - 1;
+
+    while (path->places[i] != path->places[step])
+        i--;
+    return i;
+}
+
 void stepper_free(struct stepper_path *path)
 {
     free(path->places);
