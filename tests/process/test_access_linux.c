@@ -647,6 +647,21 @@ static void expect_used_up(uint64_t capacity, const char *field, bool can_count)
     }
 }
 
+/* What is mounted below it from now on stays in this mount namespace; "/" may be no mount. */
+static bool make_mount_private(const char *dir)
+{
+    char path[4096];
+
+    (void)snprintf(path, sizeof(path), "%s", dir);
+    while (mount(NULL, path, NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+        char *slash = strrchr(path, '/');
+        if (errno != EINVAL || slash == NULL || path[1] == '\0')
+            return false;
+        slash[slash == path] = '\0';
+    }
+    return true;
+}
+
 /* In a mount namespace of its own: a real tmpfs of that size over the directory of rings. */
 static void mount_small(const char *size)
 {
@@ -655,7 +670,7 @@ static void mount_small(const char *size)
 
     (void)snprintf(options, sizeof(options), "size=%s,mode=0700", size);
     EXPECT(mkdir(dir, 0700) == 0 || errno == EEXIST, "%s: %s", dir, strerror(errno));
-    EXPECT(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    EXPECT(unshare(CLONE_NEWNS) == 0 && make_mount_private(dir) &&
                mount("tmpfs", dir, "tmpfs", 0, options) == 0,
            "no namespace: %s", strerror(errno));
 }
