@@ -44,7 +44,7 @@ check() {
         return
     fi
     # -m: the depth of the search; pan says so if it was not enough.
-    timeout $timeout_s nice ./pan -m1000000 -n >log 2>&1
+    timeout --foreground $timeout_s nice ./pan -m1000000 -n >log 2>&1
     errors=$(sed -n 's/.*errors: \([0-9]*\).*/\1/p' log)
     states=$(awk '/states, stored/ { print $1 }' log)
     if [ -z "$errors" ] || grep -qE 'max search depth too small|out of memory|resource problem' log; then
