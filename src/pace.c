@@ -3,10 +3,11 @@
  *
  * A wake-up by the producer takes some 5 to 50 us.  One by a timer takes at least as long, but that
  * can be allowed for: where messages come at equal intervals a wait sleeps until `lead_ns` before
- * the next is due and spins for it, at most a sixteenth of the interval, or 10 us.  The lead
- * follows what happens as one tracks a quantile: up by much if the message was there before us (by
- * more if it happens again at once, and at once to what timers have been late by), down by little
- * if it was not, until one in some thirty is.
+ * the next is due and spins for it, for a sixteenth of the interval, or 10 us; longer, up to a
+ * quarter, if the timer was not as late as usual.  The lead follows what happens as one tracks a
+ * quantile: up by much if the message was there before us (by more if it happens again at once, and
+ * at once to what timers have been late by), down by little if it was not, until one in some thirty
+ * is; and down by an eighth of what the spin took too long.
  *
  * When a message came that was slept through nobody knows, only that it was not there when the wait
  * looked last.  On virtual machines a ring wakes in 10 us and a timer in 40 to 60.  So where one
@@ -15,7 +16,9 @@
  * spin is long, and every miss would cause the next.
  *
  * Trust is lost fast and takes long to win again: messages without a pace must not cost vain
- * wake-ups.
+ * wake-ups.  But hosts that take a virtual processor away for a moment, a thousand times a second,
+ * make every fifth of 5,000 messages a second late: one that is late among others that are not says
+ * nothing of the pace.
  */
 #include "internal.h"
 
@@ -24,16 +27,18 @@
 #define SPIN_MIN_NS UINT64_C(10000)
 #define SPIN_MAX_NS UINT64_C(100000)
 #define SPIN_SHARE 16u
+#define SPIN_SHARE_MOST 4u
 #define LEAD_MAX_NS (2 * SPIN_MAX_NS)
 #define STEP_MIN_NS UINT64_C(4000)
 #define STEPS_DOWN 32u
 #define SKIPPED_MAX 8u /* so many intervals without a message may pass within a pace */
-#define STEADY_ENOUGH 4
+#define STEADY_ENOUGH 5
 #define JITTER_MIN_NS UINT64_C(250)
 #define TRUST_MAX 16u
 #define REST_COUNT 64 /* so many steady messages are let pass after trust was lost */
 
-uint64_t gyre__pace_spin_ns(const struct gyre_pace *pace)
+/* What a spin takes, but for what a timer was early by. */
+static uint64_t share_ns(const struct gyre_pace *pace)
 {
     uint64_t spin_ns = gyre__sooner(pace->period_ns / SPIN_SHARE, SPIN_MAX_NS);
 
@@ -52,7 +57,7 @@ static void confirm(struct gyre_pace *pace)
         pace->trust++;
     if (pace->trust == 0 && ++pace->steady_count >= STEADY_ENOUGH) {
         pace->trust = TRUST_MAX;
-        pace->jitter_ns = gyre__pace_spin_ns(pace) / 4;
+        pace->jitter_ns = share_ns(pace) / 4;
     }
 }
 
@@ -69,36 +74,53 @@ static bool is_a_period(uint64_t ns)
     return ns >= PERIOD_MIN_NS && ns <= PERIOD_MAX_NS;
 }
 
-/* A message came at `at_ns`. */
+static void keep(struct gyre_pace *pace, uint64_t at_ns)
+{
+    pace->last_ns = at_ns;
+    pace->odd_ns = 0;
+}
+
+/* A message came at `at_ns`.  One that was late breaks no pace if the next one keeps it. */
 static void observe(struct gyre_pace *pace, uint64_t at_ns)
 {
+    bool     was_odd = pace->odd_ns != 0;
     uint64_t period_ns = pace->period_ns;
     uint64_t gap_ns = at_ns - pace->last_ns;
     uint64_t count = period_ns != 0 ? (gap_ns + period_ns / 2) / period_ns : 0;
     int64_t  error_ns = (int64_t)(gap_ns - count * period_ns);
 
-    pace->last_ns = at_ns;
-    if (count > SKIPPED_MAX && pace->trust != 0)
+    if (count > SKIPPED_MAX && pace->trust != 0) {
+        keep(pace, at_ns);
         return; /* the stream had a rest */
+    }
     /* Two intervals may be two or one of a slower pace: they are no proof of this one. */
-    if (count != 0 && (count == 1 || pace->trust != 0) &&
+    if (count != 0 && (count == (was_odd ? 2 : 1) || pace->trust != 0) &&
         (uint64_t)(error_ns < 0 ? -error_ns : error_ns) <= period_ns / 8) {
+        keep(pace, at_ns);
         pace->period_ns += (uint64_t)(error_ns / (int64_t)(4 * count));
         confirm(pace);
-        if (pace->period_ns >= PERIOD_MIN_NS / 8 * 7) /* it may drift */
-            return;
-        pace->trust = 0;
-        pace->steady_count = 0;
+        if (pace->period_ns < PERIOD_MIN_NS / 8 * 7) { /* it may drift, but not so far */
+            pace->trust = 0;
+            pace->steady_count = 0;
+        }
+        return;
     }
     deny(pace);
-    if (pace->trust == 0 && pace->steady_count <= 0) /* else it may be one message that was late */
+    if (pace->trust == 0 && pace->steady_count <= 0) {
+        gap_ns = at_ns - (was_odd ? pace->odd_ns : pace->last_ns);
         pace->period_ns = is_a_period(gap_ns) ? gap_ns : 0;
+        keep(pace, at_ns);
+    } else if (was_odd) {
+        keep(pace, at_ns);
+    } else {
+        pace->odd_ns = at_ns;
+    }
 }
 
 uint64_t gyre__pace_next(struct gyre_pace *pace, uint64_t now_ns)
 {
     if (pace->lead_ns == 0) {
-        pace->lead_ns = gyre__pace_spin_ns(pace);
+        pace->lead_ns = share_ns(pace);
         pace->step_ns = STEP_MIN_NS;
     }
     pace->lead_ns = gyre__sooner(pace->lead_ns, pace->period_ns / 2);
@@ -119,10 +141,17 @@ static void note_lateness(struct gyre_pace *pace, uint64_t now_ns)
         pace->late_ns = pace->late_ns - pace->late_ns / 8 + late_ns / 8;
 }
 
-void gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
+uint64_t gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
 {
+    uint64_t spin_ns = share_ns(pace);
+    uint64_t until_ns = pace->wake_ns + pace->lead_ns + spin_ns / 2; /* when it is due, and a bit */
+
     note_lateness(pace, now_ns);
-    pace->looked_ns = now_ns + gyre__pace_spin_ns(pace);
+    if (until_ns > now_ns + spin_ns)
+        spin_ns = gyre__sooner(until_ns - now_ns, pace->period_ns / SPIN_SHARE_MOST);
+    pace->woken_ns = now_ns;
+    pace->looked_ns = now_ns + spin_ns;
+    return spin_ns;
 }
 
 /* When the message was due that came at about `at_ns`; only where one is expected. */
@@ -166,8 +195,9 @@ static void note_jitter(struct gyre_pace *pace, uint64_t now_ns)
 
 void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_t now_ns)
 {
-    uint64_t spin_ns = gyre__pace_spin_ns(pace);
+    uint64_t spin_ns = share_ns(pace);
     uint64_t lead_max_ns = gyre__sooner(pace->period_ns / 2, LEAD_MAX_NS);
+    uint64_t due = pace->wake_ns + pace->lead_ns; /* if one was expected */
     uint64_t at_ns, vain_ns;
     bool     has_skipped, is_exact;
 
@@ -183,7 +213,7 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
             observe(pace, at_ns);
             break;
         }
-        pace->last_ns = at_ns;
+        keep(pace, at_ns);
         pace->lead_ns += pace->step_ns;
         if (pace->lead_ns < pace->late_ns)
             pace->lead_ns = pace->late_ns;
@@ -196,17 +226,20 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
             note_jitter(pace, now_ns);
         observe(pace, at_ns);
         pace->step_ns = STEP_MIN_NS;
-        pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN);
+        vain_ns = now_ns - pace->woken_ns;
+        vain_ns = vain_ns > spin_ns ? (vain_ns - spin_ns) / 8 : 0;
+        pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN + vain_ns);
         break;
     case GYRE_ARRIVAL_LATE:
-        has_skipped = at_ns - pace->last_ns > pace->period_ns + pace->period_ns / 2;
+        has_skipped = at_ns > due + pace->period_ns / 2;
         observe(pace, at_ns);
-        vain_ns = at_ns > pace->looked_ns ? at_ns - pace->looked_ns : 0; /* since we gave up */
-        vain_ns = spin_ns / 4 + gyre__sooner(vain_ns, spin_ns) / 2;
-        pace->lead_ns -= gyre__sooner(pace->lead_ns, vain_ns);
+        if (due > pace->looked_ns) { /* we gave up before */
+            vain_ns = due - pace->looked_ns + spin_ns / 4;
+            pace->lead_ns -= gyre__sooner(pace->lead_ns, vain_ns);
+        }
         /* Of the time of this one there is but a guess, which confirmed itself. */
         is_exact = pace->jitter_ns <= spin_ns / 4;
-        distrust(pace, (has_skipped ? 2u : 1u) + (is_exact ? 0 : 1));
+        distrust(pace, (has_skipped ? 2u : 1u) + (is_exact ? 0 : 2));
         break;
     }
 }

@@ -18,11 +18,13 @@ struct gyre_spin {
 
 /* What is known of the pace of the messages. */
 struct gyre_pace {
-    uint64_t last_ns;      /* about when the last message came that a wait slept for */
+    uint64_t last_ns;      /* about when the last message came that kept the pace */
+    uint64_t odd_ns;       /* when one came since that did not; 0: none */
     uint64_t period_ns;    /* from one to the next; 0: unknown */
     uint64_t lead_ns;      /* how long before the next one is due the sleep ends */
     uint64_t step_ns;      /* by how much the lead grows next */
     uint64_t wake_ns;      /* when this sleep ends; 0: when it is rung */
+    uint64_t woken_ns;     /* when it ended */
     uint64_t looked_ns;    /* there was none yet, if the wait slept then */
     uint64_t jitter_ns;    /* how far from due half of those come that are met */
     uint64_t late_ns;      /* how much later sleeps end than they should */
@@ -47,9 +49,8 @@ void gyre__spin_learn(struct gyre_spin *spin, bool is_met, uint64_t slept_since_
 /* pace.c: when a sleep that begins now shall end because a message is due; 0: none is. */
 uint64_t gyre__pace_next(struct gyre_pace *pace, uint64_t now_ns);
 
-/* That sleep is over, and for how long we spin then. */
-void     gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns);
-uint64_t gyre__pace_spin_ns(const struct gyre_pace *pace);
+/* That sleep is over: for how long to spin now. */
+uint64_t gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns);
 
 /* A message came, and a wait slept for it. */
 void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_t now_ns);

@@ -116,9 +116,8 @@ static enum gyre_status spin_and_sleep(struct gyre_consumer *consumer, struct vi
 
     if (vigil->wake_ns != 0 && now >= vigil->wake_ns) {
         gyre__end_slices(consumer); /* who spins needs no ring */
-        gyre__pace_woken(&consumer->pace, now);
         vigil->wake_ns = 0;
-        vigil->spin_ns = gyre__pace_spin_ns(&consumer->pace);
+        vigil->spin_ns = gyre__pace_woken(&consumer->pace, now);
         vigil->arrival = GYRE_ARRIVAL_MET;
     }
     if (vigil->wake_ns != 0) {
