@@ -49,8 +49,9 @@ GYRE_API uint64_t gyre_now_ns(void);
  * come at a steady pace, 0.1 ms to 1 s from one to the next, gyre_wait and gyre_recv of a consumer
  * that is neither a tap nor a group's member end the sleep by a timer before the next one is due,
  * and spin for it, for up to a sixteenth of that interval (but no less than 10 us and no more than
- * 100): then it needs no wake-up, and teaches the spin before a sleep nothing.  Another value is
- * kept, and there is no timer: for a producer and a consumer that must not spin on one processor.
+ * 100), or a quarter where the timer is not as late as it usually is: then it needs no wake-up, and
+ * teaches the spin before a sleep nothing.  Another value is kept, and there is no timer: for a
+ * producer and a consumer that must not spin on one processor.
  */
 enum gyre_wait_strategy {
     GYRE_WAIT_SPIN_THEN_SLEEP = 0, /* spin for a while (`spin_ns`), then sleep: the default */
