@@ -80,6 +80,14 @@ static void keep(struct gyre_pace *pace, uint64_t at_ns)
     pace->odd_ns = 0;
 }
 
+static bool is_steady(const struct gyre_pace *pace, uint64_t gap_ns, uint64_t count)
+{
+    uint64_t want_ns = count * pace->period_ns;
+
+    return count != 0 && want_ns != 0 &&
+           (gap_ns > want_ns ? gap_ns - want_ns : want_ns - gap_ns) <= pace->period_ns / 8;
+}
+
 /* A message came at `at_ns`.  One that was late breaks no pace if the next one keeps it. */
 static void observe(struct gyre_pace *pace, uint64_t at_ns)
 {
@@ -87,17 +95,15 @@ static void observe(struct gyre_pace *pace, uint64_t at_ns)
     uint64_t period_ns = pace->period_ns;
     uint64_t gap_ns = at_ns - pace->last_ns;
     uint64_t count = period_ns != 0 ? (gap_ns + period_ns / 2) / period_ns : 0;
-    int64_t  error_ns = (int64_t)(gap_ns - count * period_ns);
 
     if (count > SKIPPED_MAX && pace->trust != 0) {
         keep(pace, at_ns);
         return; /* the stream had a rest */
     }
     /* Two intervals may be two or one of a slower pace: they are no proof of this one. */
-    if (count != 0 && (count == (was_odd ? 2 : 1) || pace->trust != 0) &&
-        (uint64_t)(error_ns < 0 ? -error_ns : error_ns) <= period_ns / 8) {
+    if ((count == (was_odd ? 2 : 1) || pace->trust != 0) && is_steady(pace, gap_ns, count)) {
         keep(pace, at_ns);
-        pace->period_ns += (uint64_t)(error_ns / (int64_t)(4 * count));
+        pace->period_ns += (uint64_t)((int64_t)(gap_ns - count * period_ns) / (int64_t)(4 * count));
         confirm(pace);
         if (pace->period_ns < PERIOD_MIN_NS / 8 * 7) { /* it may drift, but not so far */
             pace->trust = 0;
@@ -105,9 +111,13 @@ static void observe(struct gyre_pace *pace, uint64_t at_ns)
         }
         return;
     }
+    gap_ns = at_ns - (was_odd ? pace->odd_ns : pace->last_ns);
+    if (was_odd && is_steady(pace, gap_ns, 1)) {
+        keep(pace, at_ns); /* the same pace, from another time on */
+        return;
+    }
     deny(pace);
     if (pace->trust == 0 && pace->steady_count <= 0) {
-        gap_ns = at_ns - (was_odd ? pace->odd_ns : pace->last_ns);
         pace->period_ns = is_a_period(gap_ns) ? gap_ns : 0;
         keep(pace, at_ns);
     } else if (was_odd) {
@@ -203,7 +213,10 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
 
     if (arrival == GYRE_ARRIVAL_EARLY && now_ns > pace->wake_ns)
         note_lateness(pace, now_ns);
-    at_ns = arrival == GYRE_ARRIVAL_MET ? now_ns : arrived_ns(pace, now_ns);
+    if (arrival == GYRE_ARRIVAL_MET)
+        at_ns = gyre__sooner(now_ns, pace->looked_ns); /* later only if we were stopped meanwhile */
+    else
+        at_ns = arrived_ns(pace, now_ns);
     switch (arrival) {
     case GYRE_ARRIVAL_RUNG:
         observe(pace, at_ns);
@@ -223,10 +236,10 @@ void gyre__pace_learn(struct gyre_pace *pace, enum gyre_arrival arrival, uint64_
         break;
     case GYRE_ARRIVAL_MET:
         if (pace->trust != 0)
-            note_jitter(pace, now_ns);
+            note_jitter(pace, at_ns);
         observe(pace, at_ns);
         pace->step_ns = STEP_MIN_NS;
-        vain_ns = now_ns - pace->woken_ns;
+        vain_ns = at_ns - pace->woken_ns;
         vain_ns = vain_ns > spin_ns ? (vain_ns - spin_ns) / 8 : 0;
         pace->lead_ns -= gyre__sooner(pace->lead_ns, STEP_MIN_NS / STEPS_DOWN + vain_ns);
         break;

@@ -15,6 +15,7 @@ struct world {
     uint64_t         late_min_ns; /* of timers and rings, and by how much more they can be late */
     uint64_t         late_spread_ns;
     uint64_t         ring_lead_ns; /* by which rings are quicker than timers */
+    uint64_t         stop_ns;      /* for so long the processor is lost at the end of a spin */
     uint64_t         random;
     uint64_t         spun_ns;
     uint32_t         timer_count;
@@ -68,6 +69,7 @@ static enum gyre_arrival wait_for(struct world *world, uint64_t at_ns)
         spin_ns = gyre__pace_woken(&world->pace, world->now_ns);
         if (at_ns <= world->now_ns + spin_ns) {
             spin(world, at_ns);
+            world->now_ns += world->stop_ns;
             arrival = GYRE_ARRIVAL_MET;
         } else {
             spin(world, world->now_ns + spin_ns);
@@ -188,6 +190,42 @@ SCENARIO(pace, a_pace_goes_on_from_another_time)
     stream(&world, 20, 200 * US, 0);
     CHECK(world.pace.trust != 0);
     SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 16, "%u of 20 met",
+                    world.count[GYRE_ARRIVAL_MET]);
+}
+
+SCENARIO(pace, a_sender_that_often_begins_anew_is_followed)
+{
+    struct world world = world_of(5 * US, 5 * US);
+    uint64_t     due_ns = world.now_ns;
+
+    for (uint32_t i = 0; i < 1000; i++)
+        (void)wait_for(&world, due_ns += i % 10 == 9 ? MS + MS / 3 : MS);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 500, "%u of 1000 met",
+                    world.count[GYRE_ARRIVAL_MET]);
+}
+
+SCENARIO(pace, four_messages_and_a_rest_are_a_pace)
+{
+    struct world world = world_of(5 * US, 5 * US);
+    uint64_t     due_ns = world.now_ns;
+
+    for (uint32_t i = 0; i < 1000; i++)
+        (void)wait_for(&world, due_ns += i % 4 == 0 ? 12 * MS + MS / 3 : MS);
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 600, "%u of 1000 met",
+                    world.count[GYRE_ARRIVAL_MET]);
+}
+
+/* The message comes meanwhile: that the spin took so long says nothing of the timer. */
+SCENARIO(pace, who_is_stopped_in_a_spin_keeps_its_lead)
+{
+    struct world world = virtual_world();
+    uint64_t     due_ns = world.now_ns;
+
+    for (uint32_t i = 0; i < 2000; i++) {
+        world.stop_ns = i % 5 == 0 ? 120 * US : 0;
+        (void)wait_for(&world, due_ns += 200 * US);
+    }
+    SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 1700, "%u of 2000 met",
                     world.count[GYRE_ARRIVAL_MET]);
 }
 
