@@ -97,6 +97,16 @@ static void stream(struct world *world, uint32_t count, uint64_t period_ns, uint
     }
 }
 
+/* The same without jitter, and `more_ns` from each `every`-th one to the next. */
+static void stream_with_rests(struct world *world, uint32_t count, uint64_t period_ns,
+                              uint32_t every, uint64_t more_ns)
+{
+    uint64_t due_ns = world->now_ns;
+
+    for (uint32_t i = 0; i < count; i++)
+        (void)wait_for(world, due_ns += period_ns + (i % every == 0 ? more_ns : 0));
+}
+
 SCENARIO(pace, messages_at_a_steady_pace_are_met_and_hardly_spun_for)
 {
     static const uint64_t periods[] = {100 * US, 200 * US, MS, 20 * MS, 900 * MS};
@@ -196,10 +206,8 @@ SCENARIO(pace, a_pace_goes_on_from_another_time)
 SCENARIO(pace, a_sender_that_often_begins_anew_is_followed)
 {
     struct world world = world_of(5 * US, 5 * US);
-    uint64_t     due_ns = world.now_ns;
 
-    for (uint32_t i = 0; i < 1000; i++)
-        (void)wait_for(&world, due_ns += i % 10 == 9 ? MS + MS / 3 : MS);
+    stream_with_rests(&world, 1000, MS, 10, MS / 3);
     SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 500, "%u of 1000 met",
                     world.count[GYRE_ARRIVAL_MET]);
 }
@@ -207,10 +215,8 @@ SCENARIO(pace, a_sender_that_often_begins_anew_is_followed)
 SCENARIO(pace, four_messages_and_a_rest_are_a_pace)
 {
     struct world world = world_of(5 * US, 5 * US);
-    uint64_t     due_ns = world.now_ns;
 
-    for (uint32_t i = 0; i < 1000; i++)
-        (void)wait_for(&world, due_ns += i % 4 == 0 ? 12 * MS + MS / 3 : MS);
+    stream_with_rests(&world, 1000, MS, 4, 11 * MS + MS / 3);
     SCENARIO_ASSERT(world.count[GYRE_ARRIVAL_MET] >= 600, "%u of 1000 met",
                     world.count[GYRE_ARRIVAL_MET]);
 }
@@ -348,14 +354,9 @@ SCENARIO(pace, a_pace_that_becomes_too_quick_ends)
 SCENARIO(pace, a_message_that_is_left_out_breaks_no_pace)
 {
     struct world world = world_of(5 * US, 5 * US);
-    uint64_t     due_ns;
 
     stream(&world, 100, MS, 0);
-    due_ns = world.now_ns;
-    for (uint32_t i = 0; i < 100; i++) {
-        due_ns += i % 10 == 0 ? 2 * MS : MS;
-        (void)wait_for(&world, due_ns);
-    }
+    stream_with_rests(&world, 100, MS, 10, MS);
     CHECK(world.pace.trust != 0);
     CHECK(world.count[GYRE_ARRIVAL_MET] >= 150);
 }
