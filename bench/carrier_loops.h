@@ -225,12 +225,11 @@ static int loop_produce(void *out_end, const struct carrier_pass *pass)
         return loop_produce_copied(out, pass);
 #endif
     switch (pass->size) {
-    case 8:
-        return LOOP_PRODUCE(8);
-    case 56:
-        return LOOP_PRODUCE(56);
-    case 256:
-        return LOOP_PRODUCE(256);
+#define LOOP_CASE(size)                                                                            \
+    case size:                                                                                     \
+        return LOOP_PRODUCE(size);
+        MESSAGE_SIZES(LOOP_CASE)
+#undef LOOP_CASE
     default:
         return LOOP_PRODUCE(pass->size);
     }
@@ -240,12 +239,11 @@ static int loop_consume(void *in_end, const struct carrier_pass *pass)
 {
     struct port *in = (struct port *)in_end;
     switch (pass->size) {
-    case 8:
-        return LOOP_CONSUME(8);
-    case 56:
-        return LOOP_CONSUME(56);
-    case 256:
-        return LOOP_CONSUME(256);
+#define LOOP_CASE(size)                                                                            \
+    case size:                                                                                     \
+        return LOOP_CONSUME(size);
+        MESSAGE_SIZES(LOOP_CASE)
+#undef LOOP_CASE
     default:
         return LOOP_CONSUME(pass->size);
     }
