@@ -80,11 +80,17 @@ static void keep(struct gyre_pace *pace, uint64_t at_ns)
     pace->odd_ns = 0;
 }
 
+/* How many intervals that is, to the nearest; 0 if the interval is not known. */
+static uint64_t intervals(const struct gyre_pace *pace, uint64_t gap_ns)
+{
+    return pace->period_ns != 0 ? (gap_ns + pace->period_ns / 2) / pace->period_ns : 0;
+}
+
 static bool is_steady(const struct gyre_pace *pace, uint64_t gap_ns, uint64_t count)
 {
     uint64_t want_ns = count * pace->period_ns;
 
-    return count != 0 && want_ns != 0 &&
+    return want_ns != 0 &&
            (gap_ns > want_ns ? gap_ns - want_ns : want_ns - gap_ns) <= pace->period_ns / 8;
 }
 
@@ -92,9 +98,8 @@ static bool is_steady(const struct gyre_pace *pace, uint64_t gap_ns, uint64_t co
 static void observe(struct gyre_pace *pace, uint64_t at_ns)
 {
     bool     was_odd = pace->odd_ns != 0;
-    uint64_t period_ns = pace->period_ns;
     uint64_t gap_ns = at_ns - pace->last_ns;
-    uint64_t count = period_ns != 0 ? (gap_ns + period_ns / 2) / period_ns : 0;
+    uint64_t count = intervals(pace, gap_ns);
 
     if (count > SKIPPED_MAX && pace->trust != 0) {
         keep(pace, at_ns);
@@ -103,7 +108,8 @@ static void observe(struct gyre_pace *pace, uint64_t at_ns)
     /* Two intervals may be two or one of a slower pace: they are no proof of this one. */
     if ((count == (was_odd ? 2 : 1) || pace->trust != 0) && is_steady(pace, gap_ns, count)) {
         keep(pace, at_ns);
-        pace->period_ns += (uint64_t)((int64_t)(gap_ns - count * period_ns) / (int64_t)(4 * count));
+        pace->period_ns +=
+            (uint64_t)((int64_t)(gap_ns - count * pace->period_ns) / (int64_t)(4 * count));
         confirm(pace);
         if (pace->period_ns < PERIOD_MIN_NS / 8 * 7) { /* it may drift, but not so far */
             pace->trust = 0;
@@ -119,12 +125,11 @@ static void observe(struct gyre_pace *pace, uint64_t at_ns)
     deny(pace);
     if (pace->trust == 0 && pace->steady_count <= 0) {
         pace->period_ns = is_a_period(gap_ns) ? gap_ns : 0;
-        keep(pace, at_ns);
-    } else if (was_odd) {
-        keep(pace, at_ns);
-    } else {
+    } else if (!was_odd) {
         pace->odd_ns = at_ns;
+        return;
     }
+    keep(pace, at_ns);
 }
 
 uint64_t gyre__pace_next(struct gyre_pace *pace, uint64_t now_ns)
@@ -167,7 +172,7 @@ uint64_t gyre__pace_woken(struct gyre_pace *pace, uint64_t now_ns)
 /* When the message was due that came at about `at_ns`; only where one is expected. */
 static uint64_t due_ns(const struct gyre_pace *pace, uint64_t at_ns)
 {
-    uint64_t count = (at_ns - pace->last_ns + pace->period_ns / 2) / pace->period_ns;
+    uint64_t count = intervals(pace, at_ns - pace->last_ns);
 
     return pace->last_ns + (count != 0 ? count : 1) * pace->period_ns;
 }
@@ -192,10 +197,10 @@ static uint64_t arrived_ns(const struct gyre_pace *pace, uint64_t now_ns)
 }
 
 /* A message that was met shows how exactly they come: a median, because some are disturbed. */
-static void note_jitter(struct gyre_pace *pace, uint64_t now_ns)
+static void note_jitter(struct gyre_pace *pace, uint64_t at_ns)
 {
-    uint64_t due = due_ns(pace, now_ns);
-    uint64_t error_ns = now_ns < due ? due - now_ns : now_ns - due;
+    uint64_t due = due_ns(pace, at_ns);
+    uint64_t error_ns = at_ns < due ? due - at_ns : at_ns - due;
 
     if (error_ns > pace->jitter_ns)
         pace->jitter_ns += pace->jitter_ns / 4;
