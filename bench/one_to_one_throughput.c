@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gyre/layout.h>
+
 #include "bench.h"
 #include "message.h"
 
@@ -22,7 +24,6 @@
 #define DENSE_ALIGN 8u
 #define LARGE_SIZE 4096u
 #define DENSE_SIZE_MAX 256u /* all that is saved is a part of a line */
-#define FRAME_HEADER_SIZE 8u
 #define LINE_SIZE 64u
 #define POINTS_MAX 64u
 
@@ -57,7 +58,7 @@ static void add_systems(struct contest *contest, struct session *session, const 
     add_gyre(contest, session, "gyre sleeping");
     if (point->batch == 1)
         add_gyre(contest, session, "gyre each");
-    if (point->size <= DENSE_SIZE_MAX && (point->size + FRAME_HEADER_SIZE) % LINE_SIZE != 0)
+    if (point->size <= DENSE_SIZE_MAX && (point->size + GYRE_FRAME_HEADER_SIZE) % LINE_SIZE != 0)
         add_gyre(contest, session, "gyre dense");
     if (point->size >= LARGE_SIZE && point->batch == 1) {
         add_gyre(contest, session, "gyre copied");
@@ -79,7 +80,7 @@ static void add_systems(struct contest *contest, struct session *session, const 
         if (strcmp(entry->system, "gyre copied") == 0)
             entry->setup.payload = JOB_COPIED;
         entry->setup.frame_align = strcmp(entry->system, "gyre dense") == 0 ? DENSE_ALIGN : 0;
-        if (is_gyre && point->capacity / 2 < (uint64_t)point->size + 8)
+        if (is_gyre && point->capacity / 2 < (uint64_t)point->size + GYRE_FRAME_HEADER_SIZE)
             entry->absent = "messages of this size do not fit";
     }
     contest->limit->setup.size = LIMIT_MESSAGE_SIZE;
@@ -144,7 +145,8 @@ static const struct entry *better(const struct contest *contest, const struct en
 static void judge_large(const struct contest *contest, struct session *session)
 {
     const struct entry *in_place = better(contest, contest->gyre, "gyre dense");
-    const struct entry *best = better(contest, in_place, "gyre copied");
+    const struct entry *copied = better(contest, in_place, "gyre copied");
+    const struct entry *best = better(contest, copied, "gyre non-temporal");
     char                text[LABEL_SIZE];
 
     verdict_least(
@@ -152,7 +154,6 @@ static void judge_large(const struct contest *contest, struct session *session)
         label(text, contest,
               in_place == contest->gyre ? ": over the stream" : ", dense: over the stream"),
         contest_ratio(contest, in_place, contest->limit, FIGURE_BANDWIDTH), 0.9);
-    best = better(contest, best, "gyre non-temporal");
     verdict_rivals(session, contest, label(text, contest, ": over the best other"), best, 1);
 }
 
