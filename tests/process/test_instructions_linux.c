@@ -1100,7 +1100,7 @@ int main(int argc, char **argv)
     };
 
     plan_laps();
-    if (!stepper_is_allowed()) {
+    if (!stepper_begin()) {
         printf("ok - instructions # SKIP nobody may be stepped here\n");
         return 0;
     }

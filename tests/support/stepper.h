@@ -30,8 +30,11 @@ struct stepper_path {
     uint32_t  capacity;
 };
 
-/* False: this system lets nobody be stepped. */
-bool stepper_is_allowed(void);
+/*
+ * Before all else: from now on this process and its forks have one processor, because whoever
+ * steps and whoever is stepped take turns.  False: this system lets nobody be stepped.
+ */
+bool stepper_begin(void);
 
 /* In the new process, before its first mark. */
 void stepper_offer(void);

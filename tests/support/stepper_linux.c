@@ -6,6 +6,7 @@
 #if STEPPER_EXISTS
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -59,11 +60,15 @@ static bool is_at_mark(const struct process *process)
     return trace(PTRACE_GETSIGINFO, process, 0, (uintptr_t)&info) == 0 && info.si_code == SI_KERNEL;
 }
 
-bool stepper_is_allowed(void)
+bool stepper_begin(void)
 {
     struct process process;
+    cpu_set_t      here;
     bool           is_good;
 
+    CPU_ZERO(&here);
+    CPU_SET((unsigned)sched_getcpu(), &here);
+    (void)sched_setaffinity(0, sizeof(here), &here);
     if (process_fork(&process)) {
         stepper_offer();
         STEPPER_MARK();
