@@ -166,7 +166,8 @@ MESSAGE_INLINE int loop_produce_runs(struct port *port, uint32_t size,
         if (to == NULL)
             return -1;
         in_batch += run.count;
-        for (uint32_t i = run.count; i > 0; i--, to += run.stride)
+#pragma GCC unroll 4
+        for (uint32_t i = 0; i < run.count; i++, to += run.stride)
             message_fill(to, size, number++);
         if (in_batch >= pass->batch) {
             in_batch = 0;
@@ -192,7 +193,8 @@ MESSAGE_INLINE int loop_consume_runs(struct port *port, uint32_t size,
         from = (const unsigned char *)port_peek_run(port, size, &run);
         if (from == NULL)
             return -1;
-        for (uint32_t i = run.count; i > 0; i--, from += run.stride)
+#pragma GCC unroll 4
+        for (uint32_t i = 0; i < run.count; i++, from += run.stride)
             wrong |= message_check(from, size, number++);
         if (wrong != 0)
             return loop_wrong(pass, number - run.count);

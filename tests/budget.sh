@@ -112,8 +112,8 @@ budget() { # budget FUNCTION MOST NAME: at most so many instructions a message
 
 budget fast_publish 58 "claim, write, publish"
 budget fast_publish_batch 32 "claim and write, publish every 8"
-budget fast_publish_run 13 "claim a run of 64, write, publish"
+budget fast_publish_run 12 "claim a run of 64, write, publish"
 budget fast_receive 53 "peek, read, release"
 budget fast_receive_batch 35 "peek and read, release every 8"
-budget fast_receive_run 18 "peek a run of 64, read, release"
+budget fast_receive_run 16 "peek a run of 64, read, release"
 exit $failed

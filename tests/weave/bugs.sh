@@ -88,6 +88,14 @@ bug "E1 the next header is not zeroed, ahead" reuse $fast \
     'gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0);' '(void)0;'
 bug "E1 the zeros are written behind the claim" reuse $fast \
     'for (; gyre__pos_after(ahead, zero);' 'zero += step; for (; gyre__pos_after(ahead, zero);'
+bug "E1 a run looks at the last of four headers first" reuse_runs src/run.c \
+    'uint64_t wrong = difference(at, header);' \
+    'uint64_t wrong = difference(at + 3 * frame_size, header + 3 * NEXT_NUMBER);' \
+    src/run.c 'wrong |= difference(at + 3 * frame_size, header + 3 * NEXT_NUMBER);' \
+    'wrong |= difference(at, header);'
+bug "E1 a run does not look at its last header" reuse_runs src/run.c \
+    'for (; left > 0 && difference(at, header) == 0;' \
+    'for (; left > 0 && (left == 1 || difference(at, header) == 0);'
 
 bug "E2 the limit is one frame too far" reuse src/producer.c \
     'uint64_t limit = slowest_cursor(producer, published, old_limit - capacity) + capacity;' \

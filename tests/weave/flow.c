@@ -126,6 +126,13 @@ static uint32_t word_count(uint64_t seq)
     return (books.size_of(seq) + 7) / 8;
 }
 
+static void write_message(uint64_t *payload, uint64_t seq)
+{
+    books.makers[seq] = (uint8_t)(weave_self() + 1);
+    for (uint32_t i = 0; i < word_count(seq); i++)
+        gyre_store_relaxed_64(&payload[i], word_of(seq, i, books.makers[seq]));
+}
+
 bool flow_claim(struct gyre_producer *producer)
 {
     uint64_t  seq = gyre_producer_seq(producer);
@@ -135,10 +142,34 @@ bool flow_claim(struct gyre_producer *producer)
     payload = gyre_claim(producer, books.size_of(seq));
     if (payload == NULL)
         return false;
-    books.makers[seq] = (uint8_t)(weave_self() + 1);
-    for (uint32_t i = 0; i < word_count(seq); i++)
-        gyre_store_relaxed_64(&payload[i], word_of(seq, i, books.makers[seq]));
+    write_message(payload, seq);
     return true;
+}
+
+static void wait_room(struct gyre_producer *producer)
+{
+    uint32_t         size = books.size_of(gyre_producer_seq(producer));
+    enum gyre_status status = gyre_wait_room(producer, size, GYRE_FOREVER);
+
+    weave_end_wait(status == GYRE_OK);
+    if (status != GYRE_OK)
+        weave_fail("wait_room: %s", gyre_status_name(status));
+}
+
+unsigned flow_claim_run(struct gyre_producer *producer, unsigned count)
+{
+    uint64_t       seq = gyre_producer_seq(producer);
+    uint32_t       run_count = count, stride;
+    unsigned char *payload;
+
+    WEAVE_CHECK(seq + count <= MESSAGES_MAX);
+    while ((payload = gyre_claim_run(producer, books.size_of(seq), &run_count, &stride)) == NULL) {
+        wait_room(producer);
+        run_count = count;
+    }
+    for (uint32_t i = 0; i < run_count; i++)
+        write_message((uint64_t *)(void *)(payload + i * stride), seq + i);
+    return run_count;
 }
 
 void flow_publish(struct gyre_producer *producer)
@@ -151,13 +182,8 @@ void flow_publish(struct gyre_producer *producer)
 void flow_send(struct gyre_producer *producer, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        while (!flow_claim(producer)) {
-            uint32_t         size = books.size_of(gyre_producer_seq(producer));
-            enum gyre_status status = gyre_wait_room(producer, size, GYRE_FOREVER);
-            weave_end_wait(status == GYRE_OK);
-            if (status != GYRE_OK)
-                weave_fail("wait_room: %s", gyre_status_name(status));
-        }
+        while (!flow_claim(producer))
+            wait_room(producer);
         flow_publish(producer);
     }
 }
@@ -242,10 +268,34 @@ static bool read_lossy(struct flow_reader *reader)
     return true;
 }
 
+/* A reliable reader's message. */
+static void read_message(struct flow_reader *reader, const uint64_t *payload, uint32_t size)
+{
+    struct sample sample;
+
+    take_sample(payload, size <= 2040 ? (size + 7) / 8 : 0, &sample);
+    check_sample(reader->next_seq, size, &sample);
+    reader->next_seq++;
+    reader->received++;
+}
+
+bool flow_read_run(struct flow_reader *reader, unsigned count)
+{
+    uint32_t             size, run_count = count, stride;
+    const unsigned char *payload = gyre_peek_run(reader->consumer, &size, &run_count, &stride);
+
+    if (payload == NULL)
+        return false;
+    WEAVE_CHECK(run_count >= 1 && run_count <= count);
+    for (uint32_t i = 0; i < run_count; i++)
+        read_message(reader, (const uint64_t *)(const void *)(payload + i * stride), size);
+    WEAVE_CHECK(gyre_consumer_seq(reader->consumer) == reader->next_seq);
+    return true;
+}
+
 bool flow_read_one(struct flow_reader *reader)
 {
     uint32_t        size;
-    struct sample   sample;
     const uint64_t *payload;
 
     if (reader->is_lossy)
@@ -253,10 +303,7 @@ bool flow_read_one(struct flow_reader *reader)
     payload = gyre_peek(reader->consumer, &size);
     if (payload == NULL)
         return false;
-    take_sample(payload, size <= 2040 ? (size + 7) / 8 : 0, &sample);
-    check_sample(reader->next_seq, size, &sample);
-    reader->next_seq++;
-    reader->received++;
+    read_message(reader, payload, size);
     WEAVE_CHECK(gyre_consumer_seq(reader->consumer) == reader->next_seq);
     return true;
 }

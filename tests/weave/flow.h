@@ -26,6 +26,9 @@ bool flow_claim(struct gyre_producer *producer);
 void flow_publish(struct gyre_producer *producer);
 void flow_send(struct gyre_producer *producer, unsigned count); /* waits for room */
 
+/* Claims a run of messages of one size, as many of `count` as there is room for; waits for one. */
+unsigned flow_claim_run(struct gyre_producer *producer, unsigned count);
+
 struct flow_reader {
     struct gyre_consumer *consumer;
     uint64_t              next_seq;
@@ -43,6 +46,7 @@ void flow_read_until(struct flow_reader *reader, uint64_t end_seq);
 /* One wait and what it says; the messages there are, read but not released, are `*count`. */
 enum gyre_status flow_wait(struct flow_reader *reader);
 bool             flow_read_one(struct flow_reader *reader);
+bool             flow_read_run(struct flow_reader *reader, unsigned count); /* a reliable one */
 void             flow_release(struct flow_reader *reader);
 
 /* Until the producer has closed, and once more after the last message. */

@@ -57,6 +57,17 @@ static void fill_lap(uint32_t (*size_of)(uint64_t seq), enum gyre_consumer_kind 
     flow_send(producer, 4);
 }
 
+/* Four large messages and, into the second lap, small ones of one size. */
+static uint32_t run_sizes(uint64_t seq)
+{
+    return seq < 4 ? 952 : 24;
+}
+
+static void fill_for_runs(void)
+{
+    fill_lap(run_sizes, GYRE_RELIABLE);
+}
+
 static void fill_for_reliable(void)
 {
     fill_lap(lap_sizes, GYRE_RELIABLE);
@@ -75,6 +86,28 @@ static void send_eight(void)
 static void send_four(void)
 {
     flow_send(producer, 4);
+}
+
+/* A short run and what is left of eight messages. */
+static void send_runs(void)
+{
+    unsigned count = flow_claim_run(producer, 2);
+
+    flow_publish(producer);
+    while (count < 8) {
+        count += flow_claim_run(producer, 8 - count);
+        flow_publish(producer);
+    }
+}
+
+static void read_twelve_in_runs(void)
+{
+    while (reader.next_seq < 12) {
+        WEAVE_CHECK(flow_wait(&reader) == GYRE_OK);
+        while (flow_read_run(&reader, 8))
+            continue;
+        flow_release(&reader);
+    }
 }
 
 static void read_twelve(void)
@@ -181,6 +214,12 @@ const struct weave_scenario scenarios_flow[] = {
      .edges = "E2 E6",
      .setup = fill_for_reliable,
      .roles = {{"producer", send_eight, false}, {"consumer", read_twelve_in_bulk, false}},
+     .bounds = {2, 1, 0, 0},
+     .random_runs = 5000},
+    {.name = "reuse_runs",
+     .edges = "E1 E2",
+     .setup = fill_for_runs,
+     .roles = {{"producer", send_runs, false}, {"consumer", read_twelve_in_runs, false}},
      .bounds = {2, 1, 0, 0},
      .random_runs = 5000},
     {.name = "reuse_padded",
