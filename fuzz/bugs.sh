@@ -73,6 +73,9 @@ replace src/member.c '        *size = payload_size;' '        *size = (uint32_t)
                            GYRE_FRAME_SIZE_MASK);'
 hunt "double fetch of a length by a member" fuzz_hostile_producer
 
+replace src/run.c '(pos | fast->mask) + 1' 'pos + fast->mask + 1'
+hunt "a run that goes on behind the ring" fuzz_hostile_producer
+
 replace src/producer.c '    if (gyre__pos_after(here->pos, producer->fast.published_pos) ||
         (here->pos & producer->fast.align_mask) != 0)
         return false;' '    (void)producer;'

@@ -103,6 +103,18 @@ static void kill_consumer(uint32_t idx)
     consumers[idx] = NULL;
 }
 
+static void consume_run(struct gyre_consumer *consumer, uint32_t wanted)
+{
+    uint32_t             size = 0, count = wanted, stride = 0;
+    const unsigned char *payload = gyre_peek_run(consumer, &size, &count, &stride);
+
+    if (payload == NULL)
+        return;
+    HOSTILE_CHECK(count >= 1 && count <= wanted);
+    for (uint32_t i = 0; i < count; i++)
+        read_all(&consumer->ring, payload + (uint64_t)i * stride, size);
+}
+
 static void consume(struct gyre_consumer *consumer, uint32_t how)
 {
     static unsigned char buffer[256];
@@ -118,8 +130,9 @@ static void consume(struct gyre_consumer *consumer, uint32_t how)
         sink += (uint64_t)gyre_recv(consumer, buffer, how % 4 == 0 ? 16 : sizeof(buffer), &size, 0);
         break;
     case 1:
-        payload = gyre_peek(consumer, &size);
-        if (payload != NULL)
+        if (how / 6 % 2 != 0)
+            consume_run(consumer, 1 + how / 12);
+        else if ((payload = gyre_peek(consumer, &size)) != NULL)
             read_all(&consumer->ring, payload, size);
         break;
     case 2:
