@@ -34,34 +34,34 @@ MESSAGE_INLINE int message_is_listed(uint32_t size)
 }
 
 typedef uint64_t message_word __attribute__((may_alias));
-typedef uint64_t message_pair __attribute__((vector_size(16), aligned(8), may_alias));
 typedef uint64_t message_aligned_pair __attribute__((vector_size(16), may_alias));
 
+MESSAGE_INLINE void message_fill_pairs(void *to, uint32_t count, uint64_t number)
+{
+    message_aligned_pair *at = (message_aligned_pair *)to;
+    message_aligned_pair  pair = {number, number};
+
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < count; i++)
+        at[i] = pair;
+}
+
+/* Whole pairs from the first address that is aligned to them, and a word before or behind. */
 MESSAGE_INLINE void message_fill(void *to, uint32_t size, uint64_t number)
 {
-    unsigned char       *at = (unsigned char *)to;
-    unsigned char       *end = at + size;
-    message_aligned_pair pair = {number, number};
+    unsigned char *at = (unsigned char *)to;
+    message_word  *last = (message_word *)(void *)(at + size - 8);
 
-    if (size >= 128) {
-        if (((uintptr_t)at & 8) != 0) {
-            *(message_word *)(void *)at = number;
-            at += 8;
-        }
-        for (; end - at >= 64; at += 64) {
-            message_aligned_pair *line = (message_aligned_pair *)(void *)at;
-            line[0] = pair;
-            line[1] = pair;
-            line[2] = pair;
-            line[3] = pair;
-        }
+    if (((uintptr_t)at & 8) == 0) {
+        message_fill_pairs(at, size / 16, number);
+        if (size % 16 != 0)
+            *last = number;
+    } else {
+        *(message_word *)(void *)at = number;
+        message_fill_pairs(at + 8, (size - 8) / 16, number);
+        if (size % 16 == 0)
+            *last = number;
     }
-    size = (uint32_t)(end - at);
-#pragma GCC unroll 8
-    for (uint32_t i = 0; i < size / 16; i++) /* counted, so that gcc unrolls it */
-        *(message_pair *)(void *)(at + 16 * i) = pair;
-    if (size % 16 != 0)
-        *(message_word *)(void *)(end - 8) = number;
 }
 
 /*
@@ -92,37 +92,35 @@ MESSAGE_INLINE void message_fill_non_temporal(void *to, uint32_t size, uint64_t 
 #define message_fill_non_temporal message_fill
 #endif
 
+MESSAGE_INLINE uint64_t message_check_pairs(const void *from, uint32_t count, uint64_t number)
+{
+    const message_aligned_pair *at = (const message_aligned_pair *)from;
+    message_aligned_pair        pair = {number, number};
+    message_aligned_pair        wrong = {0, 0};
+    message_aligned_pair        more = {0, 0};
+
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < count / 2; i++) {
+        wrong |= at[2 * i] ^ pair;
+        more |= at[2 * i + 1] ^ pair;
+    }
+    if (count % 2 != 0)
+        wrong |= at[count - 1] ^ pair;
+    wrong |= more;
+    return wrong[0] | wrong[1];
+}
+
 /* Zero if every word of the message is `number`. */
 MESSAGE_INLINE uint64_t message_check(const void *from, uint32_t size, uint64_t number)
 {
     const unsigned char *at = (const unsigned char *)from;
-    const unsigned char *end = at + size;
-    message_aligned_pair pair = {number, number};
-    message_aligned_pair wrong = {0, 0};
-    message_aligned_pair more = {0, 0};
-    uint64_t             odd = 0;
+    const message_word  *last = (const message_word *)(const void *)(at + size - 8);
 
-    if (size >= 128) {
-        if (((uintptr_t)at & 8) != 0) {
-            odd = *(const message_word *)(const void *)at ^ number;
-            at += 8;
-        }
-        for (; end - at >= 64; at += 64) {
-            const message_aligned_pair *line = (const message_aligned_pair *)(const void *)at;
-            wrong |= line[0] ^ pair;
-            more |= line[1] ^ pair;
-            wrong |= line[2] ^ pair;
-            more |= line[3] ^ pair;
-        }
-    }
-    size = (uint32_t)(end - at);
-#pragma GCC unroll 8
-    for (uint32_t i = 0; i < size / 16; i++)
-        wrong |= *(const message_pair *)(const void *)(at + 16 * i) ^ pair;
-    if (size % 16 != 0)
-        odd |= *(const message_word *)(const void *)(end - 8) ^ number;
-    wrong |= more;
-    return odd | wrong[0] | wrong[1];
+    if (((uintptr_t)at & 8) == 0)
+        return message_check_pairs(at, size / 16, number) | (size % 16 != 0 ? *last ^ number : 0);
+    return (*(const message_word *)(const void *)at ^ number) |
+           message_check_pairs(at + 8, (size - 8) / 16, number) |
+           (size % 16 == 0 ? *last ^ number : 0);
 }
 
 /* `from`, or its copy in `room` if messages cannot be read there. */
