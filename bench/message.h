@@ -2,8 +2,8 @@
  * message.h - what the benches send: every 8-byte word of a message carries the message's number.
  *
  * The producer writes all of it, the consumer reads all of it and compares all of it, so a torn,
- * lost, doubled or reordered message cannot pass.  Sizes are multiples of 8, addresses aligned to
- * 8.  It knows no carrier.
+ * lost, doubled or reordered message cannot pass.  Sizes are multiples of 8, from 8 on, addresses
+ * aligned to 8.  It knows no carrier.
  */
 #ifndef GYRE_BENCH_MESSAGE_H
 #define GYRE_BENCH_MESSAGE_H

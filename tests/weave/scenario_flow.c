@@ -88,7 +88,7 @@ static void send_four(void)
     flow_send(producer, 4);
 }
 
-/* A short run and what is left of eight messages. */
+/* A short run, what is left of eight messages, and one more. */
 static void send_runs(void)
 {
     unsigned count = flow_claim_run(producer, 2);
@@ -98,11 +98,12 @@ static void send_runs(void)
         count += flow_claim_run(producer, 8 - count);
         flow_publish(producer);
     }
+    flow_send(producer, 1);
 }
 
-static void read_twelve_in_runs(void)
+static void read_all_in_runs(void)
 {
-    while (reader.next_seq < 12) {
+    while (reader.next_seq < 13) {
         WEAVE_CHECK(flow_wait(&reader) == GYRE_OK);
         while (flow_read_run(&reader, 8))
             continue;
@@ -219,7 +220,7 @@ const struct weave_scenario scenarios_flow[] = {
     {.name = "reuse_runs",
      .edges = "E1 E2",
      .setup = fill_for_runs,
-     .roles = {{"producer", send_runs, false}, {"consumer", read_twelve_in_runs, false}},
+     .roles = {{"producer", send_runs, false}, {"consumer", read_all_in_runs, false}},
      .bounds = {2, 1, 0, 0},
      .random_runs = 5000},
     {.name = "reuse_padded",
