@@ -138,6 +138,28 @@ SCENARIO(runs, a_run_ends_before_a_message_of_another_size)
     gyre_producer_close(producer);
 }
 
+/* Wherever among those that are looked at together the other one lies. */
+SCENARIO(runs, a_run_is_as_long_as_messages_of_its_size_lie_there)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, LONG_CAPACITY, 64);
+    struct gyre_consumer *consumer = open_consumer(name, GYRE_RELIABLE, GYRE_START_NEWEST, 0);
+
+    for (uint32_t length = 1; length <= 10; length++) {
+        for (uint32_t i = 0; i < length; i++)
+            put(producer, 16);
+        put(producer, 24); /* a frame as long as that of 16 */
+        for (uint32_t i = 0; i < 5; i++)
+            put(producer, 16);
+        CHECK_EQ(peek_run(consumer, 16, 20), length);
+        CHECK_EQ(peek_run(consumer, 24, 20), 1);
+        CHECK_EQ(peek_run(consumer, 16, 20), 5);
+        CHECK_EQ(gyre_release(consumer), GYRE_OK);
+    }
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(runs, a_run_ends_where_the_room_ends)
 {
     const char           *name = ring_dir_name();
