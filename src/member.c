@@ -211,13 +211,11 @@ static enum gyre_status skip_overwritten(struct gyre_consumer *consumer, const u
 static enum gyre_status claim_next(struct gyre_consumer *consumer)
 {
     struct gyre_shared_group *group = consumer->member.group;
-    enum gyre_status          status = GYRE_TIMEOUT;
 
     for (uint32_t i = 0; i < CLAIM_ROUNDS; i++) {
         uint64_t         next[2];
         struct gyre_mark from, end;
         bool             is_good, is_gone;
-        status = GYRE_TIMEOUT;
         if (!read_next(group, next))
             continue;
         from.pos = next[0];
@@ -232,7 +230,7 @@ static enum gyre_status claim_next(struct gyre_consumer *consumer)
         if ((is_gone && !is_lossy(consumer)) || gyre__is_beyond(consumer, end.pos))
             return GYRE_EVICTED; /* somebody wrote over our group */
         if (is_gone) {
-            status = skip_overwritten(consumer, next);
+            enum gyre_status status = skip_overwritten(consumer, next);
             if (status == GYRE_GAP || (status == GYRE_CORRUPT && i >= FIRST_ROUNDS))
                 return status;
             continue;
@@ -242,7 +240,7 @@ static enum gyre_status claim_next(struct gyre_consumer *consumer)
         if (claim(consumer, next, &from, &end))
             return GYRE_OK;
     }
-    return status;
+    return GYRE_TIMEOUT;
 }
 
 /* --- what gyre_wait, gyre_peek and gyre_release do -------------------------------------------- */
