@@ -237,7 +237,6 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     if (!gyre__pos_after(zero, end)) { /* more was claimed than is zero ahead */
         gyre_store_relaxed_64(gyre__header_at(ring, end & mask), 0); /* E1 */
         zero = end + p->align_mask + 1;
-        p->zero_pos = zero;
         /* Where the next zero goes, if what comes next is as long. */
         gyre_prefetch_write(gyre__header_at(ring, (end + (end - pos)) & mask));
     }
