@@ -271,6 +271,20 @@ void *gyre__claim_slow(struct gyre_producer *producer, uint32_t size)
     return fast->ring + (begin & fast->mask) + GYRE_FRAME_HEADER_SIZE;
 }
 
+/* Word by word up to a line, then the lines that are whole. */
+void gyre__zero_lines(struct gyre_producer *producer, uint64_t pos, uint64_t end)
+{
+    struct gyre_fast_producer *fast = &producer->fast;
+
+    end -= end % GYRE_ZERO_LINE;
+    for (; gyre__pos_after(end, pos) && pos % GYRE_ZERO_LINE != 0; pos += fast->align_mask + 1)
+        gyre_store_relaxed_64(gyre__header_at(fast->ring, pos & fast->mask),
+                              0); /* for a later E1 */
+    for (; gyre__pos_after(end, pos); pos += GYRE_ZERO_LINE)
+        gyre_store_relaxed_zeros(gyre__header_at(fast->ring, pos & fast->mask)); /* likewise */
+    fast->zero_pos = pos;
+}
+
 /*
  * In a forked child: every claim takes the slow path, which refuses; every publish finds nothing.
  */

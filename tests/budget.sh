@@ -40,7 +40,7 @@ code() {
 # An exchange with memory is locked without saying so; `xchg %ax,%ax` is a no-op.
 locked='^(lock|[a-z]fence|cpuid|syscall|sysenter|int[ \t])|^xchg.*\('
 # What may be called, all seldom.
-slow='<gyre(__(claim_slow|wake_sleepers|peek_slow|release_slow|room_freed|flush_behind)|_(claim|peek))(@plt)?>$'
+slow='<gyre(__(claim_slow|zero_lines|wake_sleepers|peek_slow|release_slow|room_freed|flush_behind)|_(claim|peek))(@plt)?>$'
 
 # flaws BINARY FUNCTION: what the fast path must not hold; 1 if there is no such function.
 flaws() {
@@ -61,11 +61,12 @@ looks_clean() { # looks_clean BINARY FUNCTION NAME
     fi
 }
 
-for function in fast_publish fast_publish_batch fast_receive fast_receive_batch; do
+for function in fast_publish fast_publish_dense fast_publish_batch fast_receive fast_receive_batch; do
     looks_clean "$program" $function "$function: no locked instruction, fence or system call"
 done
 library=$(find "$build" -maxdepth 1 -name 'libgyre.so.*' -type f | head -n 1)
-for function in gyre_claim gyre_publish gyre_peek gyre_release gyre_claim_run gyre_peek_run; do
+for function in gyre_claim gyre_publish gyre_peek gyre_release gyre_claim_run gyre_peek_run \
+    gyre__zero_lines; do
     looks_clean "$library" $function "$function of the library: likewise"
 done
 if code "$library" gyre__flush_behind | grep -q clflushopt; then # no test can see what it does
@@ -111,6 +112,7 @@ budget() { # budget FUNCTION MOST NAME: at most so many instructions a message
 }
 
 budget fast_publish 58 "claim, write, publish"
+budget fast_publish_dense 53 "the same with 8 bytes, in frames aligned to 8"
 budget fast_publish_batch 32 "claim and write, publish every 8"
 budget fast_publish_run 12 "claim a run of 64, write, publish"
 budget fast_receive 53 "peek, read, release"

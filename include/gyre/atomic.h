@@ -388,4 +388,18 @@ static inline void gyre_prefetch_write(const void *line)
 
 #endif
 
+/*
+ * Eight words, aligned to 64 bytes, become zero: relaxed stores, in no order.  With Concurrency Kit
+ * they are as wide as the compiler has any; no word is torn.
+ */
+static inline void gyre_store_relaxed_zeros(uint64_t words[8])
+{
+#if defined(GYRE_ATOMIC_WEAVE) || defined(GYRE_ATOMIC_BUILTIN)
+    for (uint32_t i = 0; i < 8; i++)
+        gyre_store_relaxed_64(words + i, 0);
+#else
+    __builtin_memset(__builtin_assume_aligned(words, 64), 0, 64);
+#endif
+}
+
 #endif

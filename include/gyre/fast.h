@@ -110,6 +110,9 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 #define GYRE_ZERO_NEAR 128u
 #define GYRE_ZERO_AHEAD 512u
 
+/* Where several frames can begin in so many bytes, zeros go to all of them. */
+#define GYRE_ZERO_LINE 64u
+
 /* How far ahead of a claimed frame the producer asks for lines that it will write. */
 #define GYRE_FETCH_AHEAD 512u
 
@@ -157,9 +160,10 @@ struct gyre_fast_consumer {
 };
 
 /* The slow side of the four, in producer.c, consumer.c, wake.c and flush.c. */
-GYRE_API void            *gyre__claim_slow(struct gyre_producer *producer, uint32_t size);
-GYRE_API void             gyre__wake_sleepers(struct gyre_producer *producer);
-GYRE_API const void      *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size);
+GYRE_API void       *gyre__claim_slow(struct gyre_producer *producer, uint32_t size);
+GYRE_API void        gyre__zero_lines(struct gyre_producer *producer, uint64_t pos, uint64_t end);
+GYRE_API void        gyre__wake_sleepers(struct gyre_producer *producer);
+GYRE_API const void *gyre__peek_slow(struct gyre_consumer *consumer, uint32_t *size);
 GYRE_API enum gyre_status gyre__release_slow(struct gyre_consumer *consumer);
 GYRE_API void             gyre__room_freed(struct gyre_consumer *consumer);
 GYRE_API void             gyre__flush_behind(struct gyre_consumer *consumer, uint64_t pos);
@@ -231,6 +235,7 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     uint64_t                   pos = p->published_pos;
     uint64_t                   end = p->claim_pos;
     uint64_t                   zero = p->zero_pos;
+    int                        is_due; /* more zeros */
 
     if (pos == end)
         return;
@@ -243,16 +248,21 @@ GYRE_FAST void gyre_publish(struct gyre_producer *producer)
     GYRE_FAULT(publish_ready);
     gyre_store_release_64(gyre__header_at(ring, pos & mask), p->first_header); /* E1 E3 */
     GYRE_FAULT(publish_stored);
-    if (gyre__pos_after(end + GYRE_ZERO_NEAR, zero) && end - p->published_pos <= GYRE_LARGE) {
+    is_due = gyre__pos_after(end + GYRE_ZERO_NEAR, zero) && end - p->published_pos <= GYRE_LARGE;
+    p->published_pos = end;
+    if (is_due) {
         uint64_t step = p->align_mask + 1;
         uint64_t ahead = end + GYRE_ZERO_AHEAD;
         if (gyre__pos_after(ahead, p->limit_pos))
             ahead = p->limit_pos;
-        for (; gyre__pos_after(ahead, zero); zero += step)
-            gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0); /* for a later E1 */
-        p->zero_pos = zero;
+        if (step < GYRE_ZERO_LINE) {
+            gyre__zero_lines(producer, zero, ahead);
+        } else {
+            for (; gyre__pos_after(ahead, zero); zero += step)
+                gyre_store_relaxed_64(gyre__header_at(ring, zero & mask), 0); /* for a later E1 */
+            p->zero_pos = zero;
+        }
     }
-    p->published_pos = end;
     if (gyre_load_relaxed_64(p->sleepers) != 0) /* E3 */
         gyre__wake_sleepers(producer);
     GYRE_FAULT(publish_woken);

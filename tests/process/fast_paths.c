@@ -19,6 +19,7 @@ void fast_publish(struct gyre_producer *producer);
 void fast_publish_batch(struct gyre_producer *producer);
 int  fast_receive(struct gyre_consumer *consumer);
 int  fast_receive_batch(struct gyre_consumer *consumer);
+void fast_publish_dense(struct gyre_producer *producer);
 void fast_publish_run(struct gyre_producer *producer);
 int  fast_receive_run(struct gyre_consumer *consumer);
 void fenced(uint64_t *word);
@@ -26,6 +27,15 @@ void fenced(uint64_t *word);
 __attribute__((noinline)) void fast_publish(struct gyre_producer *producer)
 {
     uint64_t *payload = gyre_claim(producer, SIZE);
+    if (payload != NULL)
+        *payload = 1;
+    gyre_publish(producer);
+}
+
+/* Into a ring whose frames are aligned to 8 bytes. */
+__attribute__((noinline)) void fast_publish_dense(struct gyre_producer *producer)
+{
+    uint64_t *payload = gyre_claim(producer, sizeof(*payload));
     if (payload != NULL)
         *payload = 1;
     gyre_publish(producer);
@@ -90,15 +100,31 @@ __attribute__((noinline)) void fenced(uint64_t *word)
     (void)gyre_exchange_64(word, 1);
 }
 
+static void open_ring(uint32_t frame_align, struct gyre_producer **producer,
+                      struct gyre_consumer **consumer)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+
+    options.frame_align = frame_align;
+    if (gyre_producer_open("paths", &options, producer, NULL) != GYRE_OK ||
+        gyre_consumer_open("paths", NULL, consumer, NULL) != GYRE_OK)
+        exit(1);
+}
+
+static void close_ring(struct gyre_producer *producer, struct gyre_consumer *consumer)
+{
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
 int main(int argc, char **argv)
 {
     struct gyre_producer *producer;
     struct gyre_consumer *consumer;
     uint64_t              count = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+    uint32_t              size;
 
-    if (gyre_producer_open("paths", NULL, &producer, NULL) != GYRE_OK ||
-        gyre_consumer_open("paths", NULL, &consumer, NULL) != GYRE_OK)
-        return 1;
+    open_ring(0, &producer, &consumer);
     for (uint64_t i = 0; i < count; i++) {
         fast_publish(producer);
         if (!fast_receive(consumer))
@@ -114,8 +140,14 @@ int main(int argc, char **argv)
         if (!fast_receive_run(consumer))
             return 4;
     }
-    gyre_consumer_close(consumer);
-    gyre_producer_close(producer);
+    close_ring(producer, consumer);
+    open_ring(8, &producer, &consumer);
+    for (uint64_t i = 0; i < count; i++) {
+        fast_publish_dense(producer);
+        if (gyre_peek(consumer, &size) == NULL || gyre_release(consumer) != GYRE_OK)
+            return 5;
+    }
+    close_ring(producer, consumer);
     printf("%llu\n", (unsigned long long)count);
     return 0;
 }
