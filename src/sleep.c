@@ -111,9 +111,14 @@ void gyre__end_slices(struct gyre_consumer *consumer)
         gyre__say_awake(consumer);
 }
 
+static bool is_groups(uint64_t bit)
+{
+    return bit >= gyre__group_bit(GYRE_GROUP_COUNT - 1);
+}
+
 /*
- * With more seats than bits the bit may be a sleeper's too: then it stays, for one needless ring at
- * most.
+ * A bit that others set too stays, for one needless ring at most: a group's, that of a seat which
+ * shares it with a group, and each if there are more seats than bits.
  */
 void gyre__say_awake(struct gyre_consumer *consumer)
 {
@@ -125,7 +130,7 @@ void gyre__say_awake(struct gyre_consumer *consumer)
     if (member->group != NULL) /* the group's bit stays: others may sleep */
         gyre_and_64(&member->group->asleep[consumer->seat_idx / 64], /* E16 */
                     ~gyre__seat_bit(consumer->seat_idx));
-    else if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD &&
+    else if (consumer->ring.geometry.seat_count <= GYRE_SLEEPERS_PER_WORD && !is_groups(bit) &&
              (gyre_load_relaxed_64(mask) & bit) != 0)
         gyre_and_64(mask, ~bit); /* E3 */
 }

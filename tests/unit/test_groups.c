@@ -584,6 +584,30 @@ SCENARIO(groups, a_member_waits_together_with_others)
     gyre_producer_close(producer);
 }
 
+/* The groups' bits in the sleepers word are the last seats' too. */
+SCENARIO(groups, a_neighbour_that_wakes_up_does_not_say_that_the_group_is_awake)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *others[GYRE_SLEEPERS_PER_WORD - 1];
+    struct gyre_consumer *member = open_member(name, "group");
+    const uint32_t        last = GYRE_SLEEPERS_PER_WORD - 2;
+    uint64_t              rearm;
+
+    for (uint32_t i = 0; i <= last; i++)
+        others[i] = open_consumer(name, GYRE_LOSSY, GYRE_START_NEWEST, 0);
+    CHECK_EQ(gyre__sleeper_bit(others[last]->seat_idx), gyre__group_bit(0));
+    CHECK_EQ(gyre_consumer_arm(member, &rearm), GYRE_TIMEOUT);
+    CHECK_EQ(gyre_wait(others[last], gyre_now_ns() + 1000000), GYRE_TIMEOUT);
+    CHECK((producer->ring.sleepers->mask & gyre__group_bit(0)) != 0);
+    gyre_consumer_close(others[last]);
+    CHECK((producer->ring.sleepers->mask & gyre__group_bit(0)) != 0);
+    for (uint32_t i = 0; i < last; i++)
+        gyre_consumer_close(others[i]);
+    gyre_consumer_close(member);
+    gyre_producer_close(producer);
+}
+
 #else
 
 SCENARIO(groups, need_a_machine_with_wide_exchanges)
