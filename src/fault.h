@@ -25,8 +25,8 @@
     X(leave_freed) X(leave_awake)                                                                  \
     /* The member of a group. */                                                                   \
     X(group_founded) X(group_bit) X(group_joined) X(claim_tried) X(claim_moved) X(claim_held)      \
-    X(group_release) X(group_released) X(adopt_leased) X(adopt_done) X(orphan_freed)               \
-    X(group_leave) X(group_bequeathed) X(group_ended)                                              \
+    X(group_release) X(group_numbered) X(group_released) X(adopt_leased) X(adopt_done)             \
+    X(orphan_freed) X(group_leave) X(group_bequeathed) X(group_ended)                              \
     /* Creation and removal. */                                                                    \
     X(site_locked) X(map_made) X(map_committed) X(header_half) X(ctrl_named) X(data_unnamed)       \
     X(data_named) X(attached) X(remove_begun) X(remove_unnamed) X(remove_bare)

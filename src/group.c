@@ -38,17 +38,23 @@ static bool is_in(const uint64_t bitmap[GYRE_BITMAP_WORDS], uint32_t seat_idx)
     return (gyre_load_relaxed_64(&bitmap[seat_idx / 64]) & gyre__seat_bit(seat_idx)) != 0;
 }
 
+static bool is_taken(uint64_t control)
+{
+    uint32_t state = gyre__seat_state(control);
+
+    return state == GYRE_SEAT_ACTIVE || state == GYRE_SEAT_ORPHANED;
+}
+
 /* The control word of a seat that belongs to the group, or 0. */
 static uint64_t member_control(const struct gyre_ring *ring, uint32_t group_idx, uint32_t seat_idx)
 {
     const struct gyre_shared_seat *seat = &ring->seats[seat_idx];
     uint64_t                       control = gyre_load_acquire_64(&seat->control); /* E10 */
-    uint32_t                       state = gyre__seat_state(control);
 
     if (!is_in(ring->groups[group_idx].members, seat_idx) ||
         gyre_load_relaxed_32(&seat->group) != group_idx + 1)
         return 0;
-    return state == GYRE_SEAT_ACTIVE || state == GYRE_SEAT_ORPHANED ? control : 0;
+    return is_taken(control) ? control : 0;
 }
 
 bool gyre__group_has_living(struct gyre_ring *ring, uint32_t group_idx)
@@ -62,6 +68,31 @@ bool gyre__group_has_living(struct gyre_ring *ring, uint32_t group_idx)
     return false;
 }
 
+/*
+ * Frees the seats that members of the group left behind, for nobody else does when the group is
+ * over: a held claim would hold the producer back for ever.  With the site's lock, so nobody joins.
+ */
+static void sweep_seats(struct gyre_ring *ring, uint32_t group_idx)
+{
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        struct gyre_shared_seat *seat = &ring->seats[i];
+        uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+        uint64_t                 generation = control >> GYRE_SEAT_GENERATION_SHIFT;
+
+        if (gyre_load_relaxed_32(&seat->group) != group_idx + 1 || !is_taken(control) ||
+            !sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(i)))
+            continue;
+        /* Again if it became an orphan meanwhile; not if it is another one's by now. */
+        while (is_taken(control) && control >> GYRE_SEAT_GENERATION_SHIFT == generation) {
+            uint64_t freed = (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
+            uint64_t was = gyre_compare_exchange_64(&seat->control, control, freed); /* E10 */
+            if (was == control)
+                break;
+            control = was;
+        }
+    }
+}
+
 /* With the site's lock. */
 static void end_group(struct gyre_ring *ring, uint32_t group_idx)
 {
@@ -72,29 +103,39 @@ static void end_group(struct gyre_ring *ring, uint32_t group_idx)
     gyre_store_release_64(&group->control, /* E10 */
                           gyre__seat_control((uint32_t)generation, 0, GYRE_GROUP_FREE));
     GYRE_FAULT(group_ended);
-    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
-        uint64_t seat = member_control(ring, group_idx, i);
-        uint64_t freed = (seat & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE;
-        if (seat != 0) /* a joiner that takes the seat meanwhile changes the generation, and wins */
-            (void)gyre_compare_exchange_64(&ring->seats[i].control, seat, freed); /* E10 */
-    }
+    sweep_seats(ring, group_idx);
+}
+
+/* One that waits for members although it has none: not before its founder was done. */
+static bool is_kept(uint64_t control)
+{
+    return (gyre__seat_kind(control) & (GYRE_GROUP_FLAG_KEEP | GYRE_GROUP_FLAG_FOUNDING)) ==
+           GYRE_GROUP_FLAG_KEEP;
+}
+
+static bool is_active(const struct gyre_shared_group *group)
+{
+    return gyre__seat_state(gyre_load_acquire_64(&group->control)) == GYRE_GROUP_ACTIVE; /* E10 */
 }
 
 bool gyre__group_end_if_dead(struct gyre_ring *ring, uint32_t group_idx)
 {
     struct gyre_error         ignored = {GYRE_OK, 0, NULL, NULL};
     struct gyre_shared_group *group = &ring->groups[group_idx];
-    uint64_t                  control = gyre_load_acquire_64(&group->control); /* E10 */
-    bool                      is_over = gyre__seat_state(control) != GYRE_GROUP_ACTIVE;
+    bool                      is_over;
 
-    if (is_over || (gyre__seat_kind(control) & GYRE_GROUP_FLAG_KEEP) != 0)
-        return is_over;
-    if (gyre__group_has_living(ring, group_idx) ||
-        sync_site_hold(ring->site, false, &ignored) != GYRE_OK)
+    if (is_active(group) && (is_kept(gyre_load_acquire_64(&group->control)) || /* E10 */
+                             gyre__group_has_living(ring, group_idx)))
         return false;
-    is_over = !gyre__group_has_living(ring, group_idx); /* whoever joined meanwhile counts */
-    if (is_over)
+    if (sync_site_hold(ring->site, false, &ignored) != GYRE_OK)
+        return false;
+    is_over = !is_active(group);
+    if (is_over) /* whoever ended it may have died before it was done */
+        sweep_seats(ring, group_idx);
+    else if (!gyre__group_has_living(ring, group_idx)) { /* whoever joined meanwhile counts */
         end_group(ring, group_idx);
+        is_over = true;
+    }
     sync_site_unlock(ring->site);
     return is_over;
 }
@@ -151,8 +192,7 @@ static struct gyre_shared_group *find_group(struct gyre_ring *ring, const char *
             place = place == NULL ? group : place;
     }
     for (uint32_t i = 0; i < GYRE_GROUP_COUNT && place == NULL; i++) {
-        uint64_t control = gyre_load_acquire_64(&ring->groups[i].control); /* E10 */
-        if ((gyre__seat_kind(control) & GYRE_GROUP_FLAG_KEEP) == 0 &&
+        if (!is_kept(gyre_load_acquire_64(&ring->groups[i].control)) && /* E10 */
             !gyre__group_has_living(ring, i)) {
             end_group(ring, i);
             place = &ring->groups[i];
@@ -162,16 +202,20 @@ static struct gyre_shared_group *find_group(struct gyre_ring *ring, const char *
     return place;
 }
 
-/* A founder that died before the producer respected its group left a position that may be gone. */
+/*
+ * A founder that died before it was done left a position that is not where the group was to start,
+ * or that may be gone.
+ */
 static bool is_broken(struct gyre_ring *ring, const struct gyre_shared_group *group)
 {
-    uint64_t control = gyre_load_acquire_64(&group->control);              /* E10 */
-    uint64_t horizon = gyre_load_acquire_64(&ring->front->horizon_pos);    /* E5 */
-    uint64_t next_pos = gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]); /* E14 */
-    bool     is_lossy = (gyre__seat_kind(control) & GYRE_GROUP_FLAG_LOSSY) != 0;
+    uint32_t kind = gyre__seat_kind(gyre_load_acquire_64(&group->control)); /* E10 */
+    uint64_t horizon = gyre_load_acquire_64(&ring->front->horizon_pos);     /* E5 */
+    uint64_t next_pos = gyre_load_acquire_64(&group->next[GYRE_NEXT_POS]);  /* E14 */
 
-    return !is_lossy && gyre__pos_after(horizon, next_pos) &&
-           !gyre__group_has_living(ring, (uint32_t)(group - ring->groups));
+    if ((kind & GYRE_GROUP_FLAG_FOUNDING) == 0 &&
+        ((kind & GYRE_GROUP_FLAG_LOSSY) != 0 || !gyre__pos_after(horizon, next_pos)))
+        return false;
+    return !gyre__group_has_living(ring, (uint32_t)(group - ring->groups));
 }
 
 /* An empty group in a place where there was another one, perhaps; not active yet. */
@@ -183,6 +227,7 @@ static void clear_group(struct gyre_consumer *consumer, const char *name)
 
     gyre_store_release_64(&group->control, /* E10 */
                           gyre__seat_control((uint32_t)generation, 0, GYRE_GROUP_FREE));
+    sweep_seats(&consumer->ring, consumer->member.group_idx);
     memset(group->name, 0, sizeof(group->name));
     memcpy(group->name, name, strlen(name));
     for (uint32_t i = 0; i < GYRE_BITMAP_WORDS; i++) {
@@ -198,11 +243,13 @@ static void clear_group(struct gyre_consumer *consumer, const char *name)
     consumer->member.is_founding = true;
 }
 
+#define FOUNDING ((uint64_t)GYRE_GROUP_FLAG_FOUNDING << GYRE_GROUP_FLAGS_SHIFT)
+
 void gyre__group_activate(struct gyre_consumer *consumer)
 {
     struct gyre_member *member = &consumer->member;
 
-    gyre_store_release_64(&member->group->control, member->control); /* E5 E10 */
+    gyre_store_release_64(&member->group->control, member->control | FOUNDING); /* E5 E10 */
     GYRE_FAULT(group_founded);
 }
 
@@ -222,6 +269,9 @@ static enum gyre_status found(struct gyre_consumer               *consumer,
                                : gyre__blame(error, GYRE_CORRUPT, "landmarks");
     if (status != GYRE_OK)
         end_group(&consumer->ring, member->group_idx);
+    else /* unless it was evicted meanwhile */
+        (void)gyre_compare_exchange_64(&member->group->control, member->control | FOUNDING,
+                                       member->control); /* E10 */
     return status;
 }
 
@@ -243,17 +293,18 @@ static enum gyre_status join_locked(struct gyre_consumer               *consumer
         return gyre__blame(error, GYRE_NO_SEAT, "group");
     member->group_idx = (uint32_t)(member->group - ring->groups);
     control = gyre_load_acquire_64(&member->group->control); /* E10 */
+    if (!is_new && is_broken(ring, member->group)) {
+        end_group(ring, member->group_idx);
+        is_new = true;
+    }
     if (!is_new && gyre__seat_kind(control) != flags)
         return gyre__blame(error, GYRE_EXISTS,
                            ((gyre__seat_kind(control) ^ flags) & GYRE_GROUP_FLAG_LOSSY) != 0
                                ? "kind"
                                : "group_flags");
     member->control = is_new ? (uint64_t)flags << GYRE_GROUP_FLAGS_SHIFT : control;
-    if (is_new || is_broken(ring, member->group)) {
-        if (!is_new)
-            end_group(ring, member->group_idx);
+    if (is_new)
         status = found(consumer, options, error);
-    }
     if (status != GYRE_OK)
         return status;
     gyre_store_relaxed_32(&consumer->seat->group, member->group_idx + 1);

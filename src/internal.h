@@ -278,8 +278,9 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
 void gyre__seat_show(struct gyre_consumer *consumer);
 void gyre__seat_hide(struct gyre_consumer *consumer);
 
-/* True if bytes at or after `pos` may have been overwritten. */
+/* True if bytes at or after `pos` may have been overwritten; the second is for members. */
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
+bool gyre__member_is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
 
 /* Bytes that it holds may be gone.  False for members of groups, which look for themselves. */
 bool gyre__is_overrun(const struct gyre_consumer *consumer);
@@ -388,10 +389,7 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer);
 const void      *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size);
 enum gyre_status gyre__member_release(struct gyre_consumer *consumer);
 
-/*
- * True if no frame that can be read now ends at `pos`: it is beyond all that the producer may have
- * written.  A position that somebody else wrote, whole laps ahead, would never seem overwritten.
- */
+/* True if it is beyond all that may be written; whole laps ahead it never seems overwritten. */
 bool gyre__is_beyond(const struct gyre_consumer *consumer, uint64_t pos);
 
 /* Begins to deliver a claim: the messages from `from` to `end`. */

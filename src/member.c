@@ -35,7 +35,7 @@ static bool has_orphans(const struct gyre_shared_group *group)
  * Behind what was read: true if bytes at or after `pos` may have been overwritten.  That is a lossy
  * group's lot; under a reliable one only if somebody broke the rules.
  */
-static bool is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
+bool gyre__member_is_overwritten(const struct gyre_consumer *consumer, uint64_t pos)
 {
     const struct gyre_shared_front *front = consumer->ring.front;
 
@@ -72,7 +72,7 @@ bool gyre__member_is_ready(const struct gyre_consumer *consumer)
     return has_orphans(member->group) ||
            gyre_load_acquire_64(gyre__header_at(ring->bytes, pos & mask)) != 0 || /* E1 E16 */
            /* A lap behind, the next header may be a payload's zero. */
-           (is_lossy(consumer) && is_overwritten(consumer, pos));
+           (is_lossy(consumer) && gyre__member_is_overwritten(consumer, pos));
 }
 
 bool gyre__member_is_at_end(const struct gyre_consumer *consumer)
@@ -224,7 +224,7 @@ static enum gyre_status claim_next(struct gyre_consumer *consumer)
             return GYRE_CORRUPT;
         is_good =
             look_ahead(consumer, &from, i < FIRST_ROUNDS ? consumer->member.claim_count : 1, &end);
-        is_gone = is_overwritten(consumer, from.pos);
+        is_gone = gyre__member_is_overwritten(consumer, from.pos);
         if (gyre_load_relaxed_64(&group->next[GYRE_NEXT_POS]) != next[0])
             continue; /* somebody moved on, and the bytes may be anything by now */
         if ((is_gone && !is_lossy(consumer)) || gyre__is_beyond(consumer, end.pos))
@@ -253,7 +253,7 @@ enum gyre_status gyre__member_poll(struct gyre_consumer *consumer)
     if (gyre_load_acquire_64(&member->group->control) != member->control) /* E10 */
         return consumer->verdict = GYRE_EVICTED;
     if (member->work != NULL) {
-        if (is_overwritten(consumer, consumer->own_released_pos))
+        if (gyre__member_is_overwritten(consumer, consumer->own_released_pos))
             return gyre__member_release(consumer);
         return consumer->fast.peek_pos != member->end_pos ? GYRE_OK : GYRE_BAD_ARGUMENT;
     }
@@ -300,7 +300,8 @@ const void *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size)
         enum gyre_frame  frame = gyre__frame_judge(ring, &at, &frame_size, &payload_size);
         if (frame == GYRE_FRAME_NONE || frame == GYRE_FRAME_BAD) {
             fast->peek_pos = consumer->member.end_pos;
-            if (!is_lossy(consumer) || !is_overwritten(consumer, consumer->own_released_pos))
+            if (!is_lossy(consumer) ||
+                !gyre__member_is_overwritten(consumer, consumer->own_released_pos))
                 consumer->verdict = GYRE_CORRUPT;
             return NULL;
         }
@@ -342,6 +343,7 @@ static void give_back(struct gyre_consumer *consumer, uint64_t pos)
 
     GYRE_FAULT(group_release);
     gyre_store_relaxed_64(&member->work->claim_seq, consumer->fast.peek_seq);
+    GYRE_FAULT(group_numbered);
     gyre_store_release_64(&member->work->released_pos, pos); /* E2 */
     GYRE_FAULT(group_released);
     consumer->own_released_pos = pos;
@@ -366,7 +368,7 @@ enum gyre_status gyre__member_release(struct gyre_consumer *consumer)
         return GYRE_OK;
     if (member->work == NULL)
         return consumer->verdict; /* of what it held, perhaps */
-    if (is_overwritten(consumer, consumer->own_released_pos)) {
+    if (gyre__member_is_overwritten(consumer, consumer->own_released_pos)) {
         lost = member->end_seq - fast->held_seq;
         fast->peek_seq = member->end_seq;
         give_back(consumer, member->end_pos);

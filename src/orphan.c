@@ -45,6 +45,7 @@ static bool adopt_held(struct gyre_consumer *consumer, uint32_t seat_idx)
     struct gyre_shared_group *group = consumer->member.group;
     struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
     struct gyre_mark          from, end;
+    uint64_t                  seq;
 
     if (gyre__seat_group(ring, seat) != group || !gyre__claim_is_held(ring, seat_idx, &end.pos))
         return false;
@@ -54,8 +55,10 @@ static bool adopt_held(struct gyre_consumer *consumer, uint32_t seat_idx)
     if (from.pos == end.pos || end.pos - from.pos > ring->geometry.capacity ||
         (from.pos & consumer->fast.align_mask) != 0 || gyre__is_beyond(consumer, end.pos))
         return false;
-    if (consumer->kind == GYRE_RELIABLE)
-        from.seq = full_seq(ring, from.pos, from.seq);
+    seq = full_seq(ring, from.pos, from.seq);
+    if (!gyre__member_is_overwritten(consumer,
+                                     from.pos)) /* else its header may be another message's bytes */
+        from.seq = seq;
     gyre__member_take_up(consumer, seat_idx, &from, &end);
     consumer->member.is_redelivered = true;
     GYRE_FAULT(adopt_done);

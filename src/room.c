@@ -97,10 +97,13 @@ bool gyre__has_consumers(struct gyre_producer *producer, uint32_t wanted)
         return false;
     /* Enough seats are taken: those of the dead do not count. */
     count = 0;
-    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++)
-        if (is_reliable(gyre_load_acquire_64(&ring->seats[i].control)) && /* E10 */
-            !gyre__evict_if_dead(ring, i))
+    for (uint32_t i = 0; i < ring->geometry.seat_count && count < wanted; i++) {
+        const uint64_t *control = &ring->seats[i].control;
+        uint64_t        seen = gyre_load_acquire_64(control); /* E10 */
+        if (is_reliable(seen) && !gyre__evict_if_dead(ring, i) &&
+            gyre_load_acquire_64(control) == seen) /* E10: else a dead member left a claim */
             count++;
+    }
     return count >= wanted;
 }
 

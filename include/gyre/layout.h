@@ -210,6 +210,7 @@ struct gyre_shared_group {
 #define GYRE_GROUP_FLAGS_SHIFT 8u
 #define GYRE_GROUP_FLAG_LOSSY 1u
 #define GYRE_GROUP_FLAG_KEEP 2u
+#define GYRE_GROUP_FLAG_FOUNDING 4u /* its founder is not done, or died before it was */
 
 /* seat states */
 #define GYRE_SEAT_FREE 0u

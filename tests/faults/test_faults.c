@@ -120,6 +120,7 @@ static const struct stop member_stops[] = {
     {AT(claim_moved), DEED_WORK, ANY_LOAD, 6, FAULT_KILL},
     {AT(claim_held), DEED_WORK, ANY_LOAD, 6, FAULT_KILL},
     {AT(group_release), DEED_WORK, ANY_LOAD, 6, FAULT_KILL},
+    {AT(group_numbered), DEED_WORK, ANY_LOAD, 6, FAULT_KILL},
     {AT(group_released), DEED_WORK, ANY_LOAD, 6, FAULT_KILL},
     {AT(sleep_bit), DEED_WORK, IDLE | ASLEEP, 3, FAULT_KILL},
     {AT(sleep_wait), DEED_WORK, IDLE | ASLEEP, 3, FAULT_KILL_LATER},
