@@ -104,7 +104,8 @@ struct gyre_shared_header {
 };
 
 /*
- * Written by the producer, rarely: at most GYRE_LANDMARK_STEPS times a lap and on its slow paths.
+ * Written by the producer, rarely: some GYRE_LANDMARK_STEPS times a lap, more often where little
+ * room is free, and on its slow paths.
  */
 struct gyre_shared_front {
     uint64_t horizon_pos; /* E5 E7: bytes at or after it are not overwritten */
