@@ -48,12 +48,12 @@ struct gyre_seat_info {
     uint32_t is_asleep;
     uint32_t is_evicted;
     uint32_t pid;       /* as it said itself */
-    uint64_t lag_bytes; /* published and not yet released */
+    uint64_t lag_bytes; /* published and not yet released; a member: claimed and not released */
     uint64_t lost_count;
     uint64_t sleep_count;
     uint64_t missed_count; /* sleeps that ended by a time slice although data was there */
     uint32_t is_orphaned;  /* a member that is gone; its claim waits for another one */
-    char     group[GYRE_GROUP_NAME_SIZE]; /* empty: none; then lag_bytes is what it has claimed */
+    char     group[GYRE_GROUP_NAME_SIZE]; /* of the group it is a member of; empty: none */
 };
 
 struct gyre_group_info {
@@ -70,7 +70,8 @@ struct gyre_group_info {
 
 /*
  * Looks at a ring without joining it.  Up to `seat_capacity` taken seats are written to `seats`,
- * their number to `*seat_taken`.  NOT_FOUND, BAD_LAYOUT, DENIED, BAD_ARGUMENT, NO_MEMORY, SYSTEM.
+ * their number to `*seat_taken`.  NOT_FOUND, BAD_LAYOUT, CORRUPT, DENIED, BAD_ARGUMENT, NO_MEMORY,
+ * SYSTEM.
  */
 GYRE_API enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info,
                                             struct gyre_seat_info *seats, uint32_t seat_capacity,
