@@ -3,7 +3,7 @@
  *
  * It knows where the frames lie and which access needs which order.  It knows no operating system
  * and no lifecycle: whatever happens less often than once in some dozen messages is behind one of
- * the gyre__ functions at the end of the list below.
+ * the gyre__ functions that are declared below the handles.
  *
  *  edge  written first                     read after                         therefore
  *  E1    publish: payload, zero of the     peek: header (acquire), then       a frame is whole
@@ -103,14 +103,17 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 #endif
 
 /*
- * The headers-to-be are written as zeros, for several frames at once, when those within so many
- * bytes of the last frame's end are no longer all zero, and then so far ahead; unless what was
- * published is large.
+ * Zeros ahead: where the next frames will begin there are zeros already.  When fewer than ZERO_NEAR
+ * bytes of them are left behind the last frame, publish writes new ones up to ZERO_AHEAD bytes
+ * behind it.  After a large publish it writes none.
  */
 #define GYRE_ZERO_NEAR 128u
 #define GYRE_ZERO_AHEAD 512u
 
-/* Where several frames can begin in so many bytes, zeros go to all of them. */
+/*
+ * Frames aligned to less than this can begin at several places in a line: gyre__zero_lines then
+ * writes whole lines of zeros.
+ */
 #define GYRE_ZERO_LINE 64u
 
 /* How far ahead of a claimed frame the producer asks for lines that it will write. */
@@ -123,8 +126,8 @@ GYRE_API enum gyre_status gyre_release(struct gyre_consumer *consumer);
 #define GYRE_LARGE 128u
 
 /*
- * The first member of struct gyre_producer.  Private: it changes with the library's major
- * version.
+ * The first member of struct gyre_producer.  Private: it changes with the library's major version,
+ * before 1.0 with the minor one.
  */
 struct gyre_fast_producer {
     unsigned char *ring;       /* the first byte of the ring, in this process */
