@@ -43,15 +43,16 @@ GYRE_API const char *gyre_version(void);
 GYRE_API uint64_t gyre_now_ns(void);
 
 /*
- * How a handle waits once there is nothing to do.  With `spin_ns` zero, the default, the spin
- * before a sleep follows the waits of this handle: it halves after each that took over 320 us or
- * came to nothing, down to 1 us, and doubles after each other one, up to 20 us.  And where messages
- * come at a steady pace, 0.1 ms to 1 s from one to the next, gyre_wait and gyre_recv of a consumer
- * that is neither a tap nor a group's member end the sleep by a timer before the next one is due,
- * and spin for it, for up to a sixteenth of that interval (but no less than 10 us and no more than
- * 100), or a quarter where the timer is not as late as it usually is: then it needs no wake-up, and
- * teaches the spin before a sleep nothing.  Another value is kept, and there is no timer: for a
- * producer and a consumer that must not spin on one processor.
+ * How a handle waits once there is nothing to do.  `spin_ns` says how long it spins before a sleep.
+ * A value other than zero is kept, and no timer is set: for a producer and a consumer that must not
+ * spin on one processor.  With zero, the default, the spin adapts: it doubles after each wait, up
+ * to 20 us, but halves after one that took over 320 us or came to nothing, down to 1 us.
+ *
+ * With zero the wait also keeps a steady pace, of one message every 0.1 ms to 1 s: a timer ends the
+ * sleep before the next message is due, and the wait spins for it instead of being woken.  That
+ * spin takes up to a sixteenth of the interval, but 10 us at least and 100 us at most; up to a
+ * quarter, or 250 us, where the timer is not as late as usual.  It does not change the spin before
+ * a sleep.  Only gyre_wait and gyre_recv do so, for consumers that are neither taps nor members.
  */
 enum gyre_wait_strategy {
     GYRE_WAIT_SPIN_THEN_SLEEP = 0, /* spin for a while (`spin_ns`), then sleep: the default */
@@ -63,10 +64,10 @@ enum gyre_wait_strategy {
 enum {
     /*
      * Every publish fences before it looks for sleepers (x86: a locked instruction, some 25 ns).
-     * Linux does not need it.  Windows has no remote barrier: there a sleeper gives the store 10 us
-     * to arrive; without this flag one whose processor stands still in that very moment for longer
-     * than that wakes the sleeper only at the end of a slice, some 2 ms late.  Releases, which wake
-     * a producer that waits for room, have no such flag.
+     * Linux does not need it.  Windows has no remote barrier: a consumer that is about to sleep
+     * gives the producer's store 10 us to arrive.  If the producer's processor stands still for
+     * longer just then, the consumer wakes at the end of a slice, some 2 ms late; with this flag
+     * that cannot happen.  Releases, which wake a producer that waits for room, have no such flag.
      */
     GYRE_STRICT_WAKE = 1,
     /*
@@ -79,7 +80,7 @@ enum {
      * are those to whom gyre_ring_share gave it, of whatever user.  `name` is for people.  It ends
      * with its producer; there is no takeover.  What it is made of can be neither cut short nor,
      * but by its producer, written to, whatever its consumers do; nor is there anything to remove.
-     * Linux 5.1; `mode` and `owner_group` must be zero.  Consumers have no gyre_consumer_handle.
+     * Linux: 5.1 or newer, `mode` and `owner_group` zero, consumers without gyre_consumer_handle.
      */
     GYRE_SEALED = 4
 };
@@ -92,7 +93,7 @@ enum gyre_scope {
 
 /* How soon a death is noticed. */
 enum gyre_watch {
-    GYRE_WATCH_SLICES = 0, /* Linux: within 100 ms.  Windows: at once */
+    GYRE_WATCH_SLICES = 0, /* Linux: within some 100 ms.  Windows: at once */
     /*
      * Linux: at once, by a thread of the library for each handle, which sleeps meanwhile and takes
      * no signals.  It also makes the handle of an event loop readable.  Costs a thread and an
@@ -132,8 +133,8 @@ struct gyre_ring_options {
     const char *owner_group;
     const char *sddl;
     /*
-     * A standby: while another producer holds the ring, wait so long for it to die or to close, and
-     * go on behind its last message; of several exactly one does.  0: not at all, BUSY.
+     * A standby: while another producer holds the ring, wait until this time for it to die or to
+     * close, and go on behind its last message; of several exactly one does.  0: BUSY at once.
      */
     uint64_t open_deadline_ns;
     /*
@@ -177,7 +178,7 @@ struct gyre_consumer_options {
     uint64_t start_seq;
     uint32_t wait;             /* enum gyre_wait_strategy */
     uint32_t spin_ns;          /* how long to spin before a sleep; 0: it adapts */
-    uint64_t open_deadline_ns; /* how long to wait for the ring to appear; 0: not at all */
+    uint64_t open_deadline_ns; /* wait until this time for the ring to appear; 0: not at all */
     /*
      * Whose ring it is, if not this user's own: on Linux a user's name or number, and the ring is
      * looked for in /dev/shm/gyre-NUMBER unless GYRE_DIR is set; on Windows a SID, "S-1-5-...".
@@ -222,8 +223,9 @@ enum { GYRE_GROUP_KEEP = 1 };
  * If an earlier producer died, this one goes on behind the last message it published; if it closed,
  * likewise.  Fails with BAD_ARGUMENT (error.field says which), BUSY while a living process holds
  * the producer's role (TIMEOUT if it did until options->open_deadline_ns), EXISTS if the ring has
- * another value of a non-zero option, BAD_LAYOUT, DENIED, NO_MEMORY (all memory is committed here,
- * never later), UNSUPPORTED, SYSTEM.
+ * another value of a non-zero option, BAD_LAYOUT, CORRUPT (an earlier producer's messages cannot be
+ * followed to their end), DENIED, NO_MEMORY (all memory is committed here, never later),
+ * UNSUPPORTED, SYSTEM.
  */
 GYRE_API enum gyre_status gyre_producer_open(const char                     *name,
                                              const struct gyre_ring_options *options,
@@ -241,7 +243,8 @@ GYRE_API void gyre_producer_close(struct gyre_producer *producer);
  * until the ring appears if options->open_deadline_ns says so.  Fails with NOT_FOUND, TIMEOUT (it
  * did not appear), NO_SEAT (error.field is "seat_count", or "group" if the ring has GYRE_GROUPS_MAX
  * groups already), EXISTS (the group has another "kind" or other "group_flags"), BAD_ARGUMENT,
- * BAD_LAYOUT, DENIED, NO_MEMORY, UNSUPPORTED (a group, on a 32-bit machine), SYSTEM.
+ * BAD_LAYOUT, CORRUPT (no message to start at can be found), DENIED, NO_MEMORY, UNSUPPORTED (a
+ * group, on a 32-bit machine), SYSTEM.
  */
 GYRE_API enum gyre_status gyre_consumer_open(const char                         *name,
                                              const struct gyre_consumer_options *options,
@@ -351,8 +354,8 @@ GYRE_API enum gyre_status gyre_wait_any(struct gyre_consumer *const *consumers, 
  * the HANDLE of an event for MsgWaitForMultipleObjectsEx, RegisterWaitForSingleObject and the like.
  * It belongs to the consumer and is closed with it; do not read from it or reset it.  It becomes
  * readable or signalled once after each gyre_consumer_arm that returned TIMEOUT.  UNSUPPORTED for
- * taps, which nobody can wake; NOT_FOUND if the ring was removed by force; NO_MEMORY, DENIED,
- * SYSTEM.
+ * taps, which nobody can wake, and on Linux for sealed rings; NOT_FOUND if the ring was removed by
+ * force; BAD_ARGUMENT, FORKED, NO_MEMORY, DENIED, SYSTEM.
  */
 GYRE_API enum gyre_status gyre_consumer_handle(struct gyre_consumer *consumer, intptr_t *handle,
                                                struct gyre_error *error);
