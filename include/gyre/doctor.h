@@ -23,7 +23,7 @@ enum gyre_finding_kind {
     GYRE_FOUND_PRODUCER = 4, /* the ring's producer died; the next one goes on */
     GYRE_FOUND_FOREIGN = 5,  /* a file that is no ring's, or of an owner that is not trusted */
     GYRE_FOUND_SPACE = 6,    /* little room for rings: `number` bytes free */
-    GYRE_FOUND_BARRIER = 7   /* membarrier is refused: a sleeper costs a fence a message */
+    GYRE_FOUND_BARRIER = 7   /* membarrier is refused: a sleeper costs each publish a fence */
 };
 struct gyre_finding {
     uint32_t    kind;
