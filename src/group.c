@@ -357,9 +357,8 @@ void gyre__group_leave(struct gyre_consumer *consumer)
     uint64_t            control;
 
     if (member->work != NULL && member->work != consumer->seat) {
-        gyre_or_64(&member->group->orphans[member->work_idx / 64], /* no edge: a hint */
-                   gyre__seat_bit(member->work_idx));
         sync_lease_drop(ring->site, SYNC_ROLE_SEAT(member->work_idx));
+        gyre__orphan_hint(ring, member->work_idx);
     }
     GYRE_FAULT(group_leave);
     gyre__say_awake(consumer);
@@ -369,6 +368,7 @@ void gyre__group_leave(struct gyre_consumer *consumer)
     (void)gyre_compare_exchange_64(&consumer->seat->control, control, /* E10 */
                                    (control & ~GYRE_SEAT_STATE_MASK) | GYRE_SEAT_FREE);
     sync_lease_drop(ring->site, SYNC_ROLE_SEAT(consumer->seat_idx));
+    gyre__orphan_hint(ring, consumer->seat_idx);
     if (is_locked && !is_kept &&
         gyre_load_acquire_64(&member->group->control) == member->control && /* E10 */
         !gyre__group_has_living(ring, member->group_idx))

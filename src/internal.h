@@ -10,6 +10,7 @@
 #include <gyre/gyre.h>
 
 #include "flush.h"
+#include "groups.h"
 #include "pace.h"
 #include "sync.h"
 #include "words.h"
@@ -278,9 +279,8 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
 void gyre__seat_show(struct gyre_consumer *consumer);
 void gyre__seat_hide(struct gyre_consumer *consumer);
 
-/* True if bytes at or after `pos` may have been overwritten; the second is for members. */
+/* True if bytes at or after `pos` may have been overwritten. */
 bool gyre__is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
-bool gyre__member_is_overwritten(const struct gyre_consumer *consumer, uint64_t pos);
 
 /* Bytes that it holds may be gone.  False for members of groups, which look for themselves. */
 bool gyre__is_overrun(const struct gyre_consumer *consumer);
@@ -353,60 +353,6 @@ static inline uint64_t gyre__sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* group.c: the life of a group */
-
-/* Makes the consumer, which has a seat, a member of its group.  Takes the site's lock. */
-enum gyre_status gyre__group_join(struct gyre_consumer               *consumer,
-                                  const struct gyre_consumer_options *options,
-                                  struct gyre_error                  *error);
-void             gyre__group_leave(struct gyre_consumer *consumer);
-
-/* From now on the producer respects the group that this consumer founds (E5). */
-void gyre__group_activate(struct gyre_consumer *consumer);
-
-/* Ends a group of which all members are dead, unless it is kept.  True if it is no more. */
-bool gyre__group_end_if_dead(struct gyre_ring *ring, uint32_t group_idx);
-bool gyre__group_has_living(struct gyre_ring *ring, uint32_t group_idx);
-
-/* The smallest position that some member, or the group, still needs. */
-uint64_t gyre__group_low(const struct gyre_ring *ring, const struct gyre_shared_group *group);
-
-/* True if everything up to `final_pos` was claimed and released. */
-bool gyre__group_is_done(const struct gyre_ring *ring, const struct gyre_shared_group *group,
-                         uint64_t final_pos);
-
-/* The group of a seat, or NULL: none, or the index is out of range. */
-struct gyre_shared_group *gyre__seat_group(const struct gyre_ring        *ring,
-                                           const struct gyre_shared_seat *seat);
-
-/* Adds to one of a group's counts for people. */
-void gyre__group_count(uint64_t *word, uint64_t count);
-
-/* member.c: the reader's side for members of groups; see their namesakes in consumer.c */
-bool             gyre__member_is_ready(const struct gyre_consumer *consumer);
-bool             gyre__member_is_at_end(const struct gyre_consumer *consumer);
-enum gyre_status gyre__member_poll(struct gyre_consumer *consumer);
-const void      *gyre__member_peek(struct gyre_consumer *consumer, uint32_t *size);
-enum gyre_status gyre__member_release(struct gyre_consumer *consumer);
-
-/* True if it is beyond all that may be written; whole laps ahead it never seems overwritten. */
-bool gyre__is_beyond(const struct gyre_consumer *consumer, uint64_t pos);
-
-/* Begins to deliver a claim: the messages from `from` to `end`. */
-void gyre__member_take_up(struct gyre_consumer *consumer, uint32_t seat_idx,
-                          const struct gyre_mark *from, const struct gyre_mark *end);
-
-/* orphan.c */
-
-/* True if the member has taken up what another one left. */
-bool gyre__adopt_any(struct gyre_consumer *consumer);
-
-/* With the lease of an orphan's seat: the seat is free. */
-void gyre__free_orphan(struct gyre_ring *ring, uint32_t seat_idx);
-
-/* Some times a second looks at some of the other members in turn. */
-void gyre__look_at_mates(struct gyre_consumer *consumer);
-
 /* wake.c */
 void gyre__wake_all(struct gyre_producer *producer);
 
@@ -423,15 +369,6 @@ void gyre__ring_room(struct gyre_ring *ring);
 
 /* Frees the seat if its holder is dead.  True if it is free now. */
 bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx);
-
-/*
- * What lies between released_pos and the claim's end belongs to the seat's member, dead or alive
- * (E15).  Gives the end.
- */
-bool gyre__claim_is_held(const struct gyre_ring *ring, uint32_t seat_idx, uint64_t *end_pos);
-
-/* The seat's member is dead or leaves: its claim is an orphan now, or its seat is free. */
-void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control);
 
 /* A producer that waits: is whoever holds it back dead?  True if there may be room now. */
 bool gyre__recover_slowest(struct gyre_producer *producer);

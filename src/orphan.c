@@ -123,6 +123,7 @@ static void look_at(struct gyre_consumer *consumer, uint32_t seat_idx)
         gyre__seat_bequeath(ring, seat_idx, control);
     }
     sync_lease_drop(ring->site, SYNC_ROLE_SEAT(seat_idx));
+    gyre__orphan_hint(ring, seat_idx);
 }
 
 void gyre__look_at_mates(struct gyre_consumer *consumer)

@@ -78,6 +78,16 @@ void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t con
         gyre_or_64(&group->orphans[seat_idx / 64], gyre__seat_bit(seat_idx)); /* no edge: a hint */
 }
 
+void gyre__orphan_hint(struct gyre_ring *ring, uint32_t seat_idx)
+{
+    struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
+    struct gyre_shared_group *group = gyre__seat_group(ring, seat);
+
+    if (group != NULL &&
+        gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ORPHANED) /* E10 */
+        gyre_or_64(&group->orphans[seat_idx / 64], gyre__seat_bit(seat_idx)); /* no edge: a hint */
+}
+
 bool gyre__recover_slowest(struct gyre_producer *producer)
 {
     struct gyre_ring         *ring = &producer->ring;

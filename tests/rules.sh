@@ -52,7 +52,7 @@ verdict "only atomic.h includes Concurrency Kit, and the bench's contestant of t
 verdict "public headers include standard C and public headers" \
     "$(includes_but "$standard|<gyre/[a-z]+\.h>|<ck_pr\.h>" "${public[@]}")"
 verdict "src/ includes no header of an operating system" \
-    "$(includes_but "$standard|<gyre/[a-z]+\.h>|\"(internal|flush|pace|words|sync)\.h\"" "${engine[@]}")"
+    "$(includes_but "$standard|<gyre/[a-z]+\.h>|\"(internal|flush|groups|pace|words|sync)\.h\"" "${engine[@]}")"
 verdict "src/cli/ includes no header of an operating system and nothing private to the library" \
     "$(includes_but "$standard|<(errno|signal)\.h>|<gyre/[a-z]+\.h>|\"(cli|sync)\.h\"" "${command[@]}")"
 verdict "sync.h includes standard C and status.h" \

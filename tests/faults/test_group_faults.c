@@ -182,6 +182,39 @@ static void a_dead_member_with_a_claim_is_no_consumer(void)
     gyre_producer_close(producer);
 }
 
+static struct gyre_consumer *mate;
+static enum gyre_status      mate_found;
+
+static int look_while_the_other_leaves(enum gyre__fault point)
+{
+    if (point == GYRE__FAULT_group_bequeathed)
+        mate_found = gyre_wait(mate, 0);
+    return 0;
+}
+
+/* What is left is told of while nobody can have it yet; who looked then looks again. */
+static void what_a_member_leaves_is_found_by_who_looked_too_early(void)
+{
+    struct gyre_producer *producer = open_producer();
+    struct gyre_consumer *first;
+
+    stage()->claim_count = 1;
+    first = join("group");
+    mate = join("group");
+    send(producer, 0, 1);
+    EXPECT_STATUS(gyre_wait(first, 0), GYRE_OK);
+    EXPECT_STATUS(gyre_wait(mate, 0),
+                  GYRE_TIMEOUT); /* it will not look for the dead again so soon */
+    gyre__fault_hook = look_while_the_other_leaves;
+    gyre_consumer_close(first);
+    gyre__fault_hook = NULL;
+    EXPECT_EQ(mate_found, GYRE_TIMEOUT);
+    EXPECT_STATUS(gyre_wait(mate, 0), GYRE_OK);
+    receive(mate, 0);
+    gyre_consumer_close(mate);
+    gyre_producer_close(producer);
+}
+
 /* Dies where the plan says. */
 static int found(uint32_t unused)
 {
@@ -303,6 +336,7 @@ int main(int argc, char **argv)
         TRIAL(a_claim_of_an_old_group_does_not_hold_up_a_new_one),
         TRIAL(a_claim_does_not_outlive_an_evicted_group),
         TRIAL(a_dead_member_with_a_claim_is_no_consumer),
+        TRIAL(what_a_member_leaves_is_found_by_who_looked_too_early),
         TRIAL(a_group_starts_where_it_should_although_its_founder_died),
         TRIAL(a_kept_group_starts_where_it_should_although_its_founder_died),
         TRIAL(a_kept_group_that_was_not_founded_holds_nobody_back),
