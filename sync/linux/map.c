@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define POPULATE_LIMIT (UINT64_C(1) << 30) /* larger maps fault in page by page */
+#define COMMIT_PIECE (UINT64_C(1) << 20)
 
 enum gyre_status site_map(int fd, uint64_t size, bool is_writable, struct sync_map *map,
                           struct gyre_error *error)
@@ -49,7 +50,11 @@ enum site_file site_file_of(enum sync_object object)
     return object == SYNC_DATA ? SITE_DATA : SITE_CTRL;
 }
 
-/* Over its limit of file size a process gets SIGXFSZ, which ends it: the limit is asked first. */
+/*
+ * Over its limit of file size a process gets SIGXFSZ, which ends it: the limit is asked first.  The
+ * kernel may undo what it has done when a signal comes; what was interrupted goes on in pieces,
+ * since under a quick timer all at once might never be done.
+ */
 int site_commit(int fd, uint64_t size)
 {
     struct rlimit limit;
@@ -58,9 +63,16 @@ int site_commit(int fd, uint64_t size)
     if (sync_calls.getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
         size > limit.rlim_cur)
         return EFBIG;
-    do {
-        code = sync_calls.fallocate(fd, 0, (off_t)size);
-    } while (code == EINTR);
+    code = sync_calls.fallocate(fd, 0, (off_t)size);
+    if (code != EINTR)
+        return code;
+    code = 0;
+    for (uint64_t done = 0, piece = 0; done < size && code == 0; done += piece) {
+        piece = size - done < COMMIT_PIECE ? size - done : COMMIT_PIECE;
+        do {
+            code = sync_calls.fallocate(fd, (off_t)done, (off_t)piece);
+        } while (code == EINTR);
+    }
     return code;
 }
 

@@ -1024,6 +1024,34 @@ SCENARIO(calls, nobody_is_kept_waiting_for_the_ring_of_a_message_that_is_there)
     check_missed(0, true, true, 1);
 }
 
+/* --- a creator under a quick timer ------------------------------------------------------------ */
+
+static uint32_t interrupt_count;
+
+/* A signal comes before 2 MiB are committed, each time; in the end it is told as no memory. */
+static int commit_until_a_signal_comes(int fd, off_t offset, off_t size)
+{
+    if (size < (2 << 20))
+        return posix_fallocate(fd, offset, size);
+    return ++interrupt_count < 100 ? EINTR : ENOSPC;
+}
+
+SCENARIO(calls, a_ring_is_committed_although_signals_come_all_the_time)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+    struct gyre_producer    *producer = NULL;
+    struct sync_calls        before = sync_calls;
+    enum gyre_status         status;
+
+    options.capacity = 8 << 20;
+    interrupt_count = 0;
+    sync_calls.fallocate = commit_until_a_signal_comes;
+    status = gyre_producer_open(ring_dir_name(), &options, &producer, NULL);
+    sync_calls = before;
+    CHECK_EQ(status, GYRE_OK);
+    gyre_producer_close(producer);
+}
+
 /* --- a ring that is larger than this machine -------------------------------------------------- */
 
 #define COMMITTED_SIZE ((off_t)SYNC_PREFAULT_LIMIT + (1 << 20))
