@@ -338,7 +338,7 @@ bool gyre__sleep(struct gyre_consumer *consumer, uint64_t deadline_ns, bool is_d
  */
 void gyre__ring_if_blocked(struct gyre_consumer *consumer);
 
-/* Gives the consumer's bell a handle.  UNSUPPORTED for taps. */
+/* Gives the consumer's bell a handle.  UNSUPPORTED for taps, and for sealed rings on Linux. */
 enum gyre_status gyre__make_pollable(struct gyre_consumer *consumer, struct gyre_error *error);
 
 /* Counts a sleep, and one whose slice ended although there was data. */

@@ -56,7 +56,10 @@ static void spin_all(const struct crowd *crowd, uint64_t until_ns)
     }
 }
 
-/* Beyond what the system can wait for by itself each bell needs a handle. */
+/*
+ * Beyond what the system can wait for by itself each bell needs a handle.  A tap has no bell; that
+ * of a sealed ring can have no handle on Linux, so that the wait for it looks again and again.
+ */
 static enum gyre_status gather_bells(struct crowd *crowd)
 {
     bool is_many;

@@ -327,8 +327,9 @@ enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which,
 intptr_t         sync_bell_handle(struct sync_bell *bell);
 
 /*
- * Sleeps until one of the bells is rung or the deadline; SYNC_RUNG perhaps for no reason.  More
- * than sync_bell_many_limit() bells must all be pollable.  Uses no CPU meanwhile.
+ * Sleeps until one of the bells is rung or the deadline; SYNC_RUNG perhaps for no reason.  Uses no
+ * CPU meanwhile, but where there are more than sync_bell_many_limit() bells and not all of them are
+ * pollable: Linux looks at those each millisecond.
  */
 enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t count,
                                    uint64_t deadline_ns);

@@ -342,9 +342,10 @@ GYRE_API enum gyre_status gyre_recv(struct gyre_consumer *consumer, void *buffer
  * for it (CLOSED again at each call: take that one out of the array).  TIMEOUT if none has,
  * `*which` is left alone.  Who is looked at first changes from call to call, so a busy ring starves
  * none.  The array may differ from call to call; the wait strategy is that of its first consumer.
- * Beyond 128 consumers on Linux (or where the kernel lacks futex_waitv) each needs a descriptor, as
- * gyre_consumer_handle does; beyond 63 on Windows threads wait.  BAD_ARGUMENT: no array, no
- * `which`, a NULL or a consumer that stands in it twice; NO_MEMORY.
+ * Beyond 128 consumers on Linux (or beyond one where the kernel lacks futex_waitv) each needs a
+ * descriptor, as gyre_consumer_handle does; those of sealed rings can have none, so there the call
+ * looks each millisecond whether they were woken.  Beyond 63 on Windows threads wait.
+ * BAD_ARGUMENT: no array, no `which`, a NULL or a consumer that stands in it twice; NO_MEMORY.
  */
 GYRE_API enum gyre_status gyre_wait_any(struct gyre_consumer *const *consumers, uint32_t count,
                                         uint64_t deadline_ns, uint32_t *which);

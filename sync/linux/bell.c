@@ -18,6 +18,7 @@
 
 #define PEER_SLICE_NS UINT64_C(100000000)
 #define OUT_OF_MEMORY_SLICE_NS UINT64_C(1000000)
+#define DEAF_SLICE_NS UINT64_C(1000000) /* between looks at words that cannot be waited for */
 
 enum gyre_status sync_bell_open(struct sync_site *site, uint32_t which, uint32_t *word,
                                 struct sync_bell *bell, struct gyre_error *error)
@@ -203,29 +204,63 @@ static enum sync_wake wait_by_futex(struct sync_bell *const *bells, uint32_t cou
                                                                         : SYNC_RUNG;
 }
 
+static enum sync_wake poll_once(struct pollfd *fds, struct sync_bell *const *bells, uint32_t count,
+                                uint64_t until_ns)
+{
+    uint64_t        now_ns = sync_clock_now_ns();
+    struct timespec timeout = clock_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
+    int             result = sync_calls.ppoll(fds, count, until_ns == UINT64_MAX ? NULL : &timeout);
+
+    for (uint32_t i = 0; result > 0 && i < count; i++)
+        if (fds[i].revents != 0)
+            drain(bells[i]);
+    return result == 0 ? SYNC_TIMED_OUT : SYNC_RUNG;
+}
+
+static bool is_any_rung(struct sync_bell *const *bells, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (gyre_load_acquire_32(bells[i]->word) != 0)
+            return true;
+    return false;
+}
+
+/* Sleeps while the FIFOs are empty, and looks at all words after each slice. */
+static enum sync_wake poll_in_slices(struct pollfd *fds, struct sync_bell *const *bells,
+                                     uint32_t count, uint64_t deadline_ns)
+{
+    for (;;) {
+        uint64_t slice_ns = sync_clock_now_ns() + DEAF_SLICE_NS;
+        uint64_t until_ns = slice_ns < deadline_ns ? slice_ns : deadline_ns;
+
+        if (poll_once(fds, bells, count, until_ns) == SYNC_RUNG || is_any_rung(bells, count))
+            return SYNC_RUNG;
+        if (until_ns == deadline_ns)
+            return SYNC_TIMED_OUT;
+    }
+}
+
 static enum sync_wake wait_by_poll(struct sync_bell *const *bells, uint32_t count,
                                    uint64_t deadline_ns)
 {
-    struct pollfd  *fds = calloc(count, sizeof(*fds));
-    uint64_t        now_ns = sync_clock_now_ns();
-    struct timespec timeout = clock_timespec(deadline_ns > now_ns ? deadline_ns - now_ns : 0);
-    int             result;
+    struct pollfd *fds = calloc(count, sizeof(*fds));
+    bool           is_deaf = false;
+    enum sync_wake woken;
 
     if (fds == NULL) { /* no memory for a sleep among many: sleep on one, but not for long */
-        uint64_t slice_ns = now_ns + OUT_OF_MEMORY_SLICE_NS;
+        uint64_t slice_ns = sync_clock_now_ns() + OUT_OF_MEMORY_SLICE_NS;
         (void)wait_once(bells[0], slice_ns < deadline_ns ? slice_ns : deadline_ns);
         return SYNC_RUNG;
     }
     for (uint32_t i = 0; i < count; i++) {
-        fds[i].fd = bells[i]->poll - 1;
+        fds[i].fd = bells[i]->poll - 1; /* -1 is never ready: a sealed ring's bell has no FIFO */
         fds[i].events = POLLIN;
+        is_deaf |= bells[i]->poll == 0;
     }
-    result = sync_calls.ppoll(fds, count, deadline_ns == UINT64_MAX ? NULL : &timeout);
-    for (uint32_t i = 0; result > 0 && i < count; i++)
-        if (fds[i].revents != 0)
-            drain(bells[i]);
+    woken = is_deaf ? poll_in_slices(fds, bells, count, deadline_ns)
+                    : poll_once(fds, bells, count, deadline_ns);
     free(fds);
-    return result == 0 ? SYNC_TIMED_OUT : SYNC_RUNG;
+    return woken;
 }
 
 enum sync_wake sync_bell_wait_many(struct sync_bell *const *bells, uint32_t count,

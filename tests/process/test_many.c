@@ -17,6 +17,8 @@
 #else
 #include <errno.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "linux/calls.h"
 #endif
@@ -1140,6 +1142,104 @@ static void without_futex_waitv_fifos_serve(void)
     }
 }
 
+/* The ring has no name: what it is called is for people. */
+static struct gyre_consumer *adopt(uint32_t idx, struct gyre_producer **producer)
+{
+    struct gyre_ring_options     options = GYRE_RING_OPTIONS_INIT;
+    struct gyre_consumer_options seated = GYRE_CONSUMER_OPTIONS_INIT;
+    struct gyre_consumer        *consumer;
+    intptr_t                     ticket;
+    int                          ends[2];
+
+    options.capacity = 4096;
+    options.seat_count = 1;
+    options.flags = GYRE_SEALED;
+    seated.wait = GYRE_WAIT_SLEEP;
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    EXPECT_STATUS(gyre_producer_open(ring_name(idx), &options, producer, NULL), GYRE_OK);
+    EXPECT_STATUS(gyre_ring_share(*producer, GYRE_RELIABLE, ends[0], &ticket, NULL), GYRE_OK);
+    EXPECT_STATUS(gyre_consumer_adopt(ends[1], &seated, &consumer, NULL), GYRE_OK);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return consumer;
+}
+
+#define SEALED_MESSAGES 20u
+#define SEALED_MAX 140u
+
+struct sealed_sender {
+    struct gyre_producer *producers[SEALED_MAX];
+    uint64_t              received;
+    uint32_t              ring_count;
+};
+
+/* When the reader has fallen asleep, to the first and the last ring in turn. */
+static void send_to_sleeper(void *context)
+{
+    struct sealed_sender *sender = context;
+
+    for (uint64_t i = 0; i < SEALED_MESSAGES; i++) {
+        uint32_t idx = i % 2 == 0 ? sender->ring_count - 1 : 0;
+        trial_await(&sender->received, i);
+        sync_clock_sleep_until(gyre_now_ns() + 5 * NS_PER_MS);
+        put(sender->producers[idx], idx, i / 2);
+    }
+}
+
+/* The rings are sealed, but for the second one. */
+static void wait_for_sealed(uint32_t ring_count)
+{
+    static struct sealed_sender  sender;
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    struct process_thread        thread;
+    struct gyre_consumer        *consumers[SEALED_MAX];
+    uint64_t                     ages[SEALED_MESSAGES], cpu, median;
+    uint32_t                     which;
+
+    memset(&sender, 0, sizeof(sender));
+    sender.ring_count = ring_count;
+    for (uint32_t i = 0; i < ring_count; i++)
+        if (i != 1)
+            consumers[i] = adopt(i, &sender.producers[i]);
+    options.wait = GYRE_WAIT_SLEEP;
+    sender.producers[1] = open_producer(1, 4096);
+    EXPECT_STATUS(gyre_consumer_open(ring_name(1), &options, &consumers[1], NULL), GYRE_OK);
+    cpu = process_cpu_ns();
+    EXPECT_STATUS(gyre_wait_any(consumers, ring_count, gyre_now_ns() + 250 * NS_PER_MS, &which),
+                  GYRE_TIMEOUT);
+    EXPECT(process_cpu_ns() - cpu < 50 * NS_PER_MS, "it polls");
+    process_thread_start(&thread, send_to_sleeper, &sender);
+    for (uint64_t i = 0; i < SEALED_MESSAGES; i++) {
+        EXPECT_STATUS(gyre_wait_any(consumers, ring_count, trial_patience(), &which), GYRE_OK);
+        EXPECT_EQ(which, i % 2 == 0 ? ring_count - 1 : 0);
+        ages[i] = take(consumers[which], which, i / 2);
+        gyre_store_release_64(&sender.received, i + 1);
+    }
+    process_thread_join(&thread);
+    median = trial_median(ages, SEALED_MESSAGES);
+    trial_note("%u rings: messages %.2f ms old, at most %.2f", ring_count, (double)median / 1e6,
+               (double)ages[SEALED_MESSAGES - 1] / 1e6);
+    EXPECT(median < 10 * NS_PER_MS, "messages are slept through");
+    for (uint32_t i = 0; i < ring_count; i++) {
+        EXPECT_EQ(missed_count(consumers[i]), 0);
+        gyre_consumer_close(consumers[i]);
+        gyre_producer_close(sender.producers[i]);
+    }
+}
+
+static void sealed_rings_without_handles_are_looked_at_each_millisecond(void)
+{
+    long (*real)(const struct sync_waitv *, uint32_t, const struct timespec *) =
+        sync_calls.futex_waitv;
+
+    allow_many_files();
+    wait_for_sealed(SEALED_MAX); /* more than futex_waitv waits for */
+    waitv_code = ENOSYS;
+    sync_calls.futex_waitv = refuse_waitv;
+    wait_for_sealed(3);
+    sync_calls.futex_waitv = real;
+}
+
 #endif
 
 int main(int argc, char **argv)
@@ -1168,6 +1268,7 @@ int main(int argc, char **argv)
         TRIAL(a_wake_among_many_rings_costs_little_more),
 #ifndef _WIN32
         TRIAL(without_futex_waitv_fifos_serve),
+        TRIAL(sealed_rings_without_handles_are_looked_at_each_millisecond),
 #endif
     };
     static const struct role roles[] = {
