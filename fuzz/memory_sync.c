@@ -205,11 +205,6 @@ bool sync_site_is_named(struct sync_site *site)
     return site->place->name[0] != '\0';
 }
 
-void sync_site_abandon(struct sync_site *site)
-{
-    memory_sync_bury(site);
-}
-
 enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
                                 struct gyre_error *error)
 {

@@ -26,7 +26,6 @@ static void forget_all(void)
         ring->is_forked = true;
         ring->forget(ring);
         sync_watch_abandon(ring->watch);
-        sync_site_abandon(ring->site);
     }
 }
 
@@ -245,7 +244,7 @@ static enum gyre_status obtain_once(struct gyre_ring *ring, const struct sync_pl
     }
     is_standby = status == GYRE_BUSY && ring->is_attached && options->open_deadline_ns != 0;
     if (status == GYRE_OK || is_standby) {
-        gyre__ring_list(ring); /* a child forked meanwhile must not keep the lease */
+        gyre__ring_list(ring);
         sync_map_prefault(&ring->data, true);
     }
     if (is_standby)

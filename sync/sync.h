@@ -77,7 +77,10 @@ static inline enum gyre_status sync_site_open(const char *name, enum sync_site_m
     return sync_site_open_at(&place, mode, site, error);
 }
 
-/* Frees the site and all it holds: lock, attachment, leases.  Removes nothing.  NULL is allowed. */
+/*
+ * Frees the site and all it holds: lock, attachment, leases.  Removes nothing.  NULL is allowed.
+ * Nothing but this may be called in the child of a fork, which holds nothing.
+ */
 void sync_site_close(struct sync_site *site);
 
 /*
@@ -124,12 +127,6 @@ enum gyre_status sync_site_remove(struct sync_site *site, bool is_forced, struct
 
 /* True if the ring still has its name: false once it was removed. */
 bool sync_site_is_named(struct sync_site *site);
-
-/*
- * In the child of a fork: drops descriptors so that the parent's leases end with the parent.  Only
- * sync_site_close may follow.
- */
-void sync_site_abandon(struct sync_site *site);
 
 /* Calls visit(name) for each ring of this user until it returns non-zero.  DENIED, SYSTEM. */
 enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
@@ -242,7 +239,9 @@ enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *
 
 /*
  * lease: a role held by one handle of one living process.  It ends by drop, by sync_site_close and
- * by the death of the process, and by nothing else: not by a thread's exit, not by SIGSTOP.
+ * by the death of the process, and by nothing else: not by a thread's exit, not by SIGSTOP.  The
+ * child of a fork holds none of its parent's, whatever other threads were doing meanwhile: they end
+ * with the parent.
  */
 #define SYNC_ROLE_PRODUCER 0u
 #define SYNC_ROLE_SEAT(idx) (1u + (uint32_t)(idx)) /* idx 0 to 254 */

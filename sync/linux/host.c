@@ -10,6 +10,7 @@
 
 static pthread_mutex_t host_mutex = PTHREAD_MUTEX_INITIALIZER;
 static void (*call_in_child)(void);
+static struct sync_site *open_sites;
 
 enum gyre_status sync_fail(struct gyre_error *error, enum gyre_status status, int32_t os_code,
                            const char *call)
@@ -49,16 +50,45 @@ void sync_host_unlock(void)
 
 static void in_forked_child(void)
 {
-    call_in_child();
+    for (struct sync_site *site = open_sites; site != NULL; site = site->next)
+        site_abandon(site);
+    if (call_in_child != NULL)
+        call_in_child();
     sync_host_unlock();
+}
+
+static void expect_forks(void)
+{
+    static bool is_set;
+
+    if (!is_set)
+        is_set = pthread_atfork(sync_host_lock, sync_host_unlock, in_forked_child) == 0;
 }
 
 void sync_host_on_fork(void (*in_child)(void))
 {
-    static bool is_set;
+    call_in_child = in_child;
+    expect_forks();
+}
 
-    if (!is_set) {
-        call_in_child = in_child;
-        is_set = pthread_atfork(sync_host_lock, sync_host_unlock, in_forked_child) == 0;
-    }
+void host_list_site(struct sync_site *site)
+{
+    sync_host_lock();
+    expect_forks();
+    site->previous = NULL;
+    site->next = open_sites;
+    if (open_sites != NULL)
+        open_sites->previous = site;
+    open_sites = site;
+    sync_host_unlock();
+}
+
+void host_unlist_site(struct sync_site *site)
+{
+    if (site->previous != NULL)
+        site->previous->next = site->next;
+    else
+        open_sites = site->next;
+    if (site->next != NULL)
+        site->next->previous = site->previous;
 }

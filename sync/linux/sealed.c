@@ -55,9 +55,14 @@ static enum gyre_status add_seals(int fd, int seals, struct gyre_error *error)
 
 static enum gyre_status make_lock(struct sync_site *site, struct gyre_error *error)
 {
+    int code;
+
+    sync_host_lock();
     site->lock_fd = anonymous(site, ".lock");
+    code = errno;
+    sync_host_unlock();
     if (site->lock_fd < 0)
-        return site_fail(error, errno, "memfd_create");
+        return site_fail(error, code, "memfd_create");
     return add_seals(site->lock_fd, SEALS_SIZE | F_SEAL_WRITE, error);
 }
 
@@ -226,10 +231,12 @@ enum gyre_status sealed_open(struct sync_site *site, const struct sync_place *pl
     site->is_sealed = true;
     if (site->mode == SYNC_SITE_CREATE)
         return make_lock(site, error);
+    sync_host_lock();
     status = receive_gift((int)place->from, fds, error);
     site->lock_fd = fds[GIFT_LOCK]; /* whatever they are: closed with the site */
     site->given[SYNC_DATA] = fds[GIFT_DATA];
     site->given[SYNC_CTRL] = fds[GIFT_CTRL];
+    sync_host_unlock();
     return status;
 }
 

@@ -92,25 +92,35 @@ static int check_lock_file(const struct sync_site *site, int fd)
     return 0;
 }
 
+static void close_lock_file(struct sync_site *site)
+{
+    sync_host_lock();
+    (void)sync_calls.close(site->lock_fd);
+    site->lock_fd = -1;
+    sync_host_unlock();
+}
+
 /* Opens the lock file; it holds no bytes, so it cannot be half-built. */
 static enum gyre_status open_lock_file(struct sync_site *site, struct gyre_error *error)
 {
     char file[SITE_FILE_SIZE];
     int  flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-    int  fd, code;
+    int  code;
 
     if (site->mode == SYNC_SITE_CREATE)
         flags |= O_CREAT;
     site_file(site, ".lock", file);
-    fd = sync_calls.openat(site->dir_fd, file, flags, 0600);
-    if (fd < 0)
-        return site_blame(error, site_fail(error, errno, "openat"), SITE_LOCK);
-    code = check_lock_file(site, fd);
+    sync_host_lock();
+    site->lock_fd = sync_calls.openat(site->dir_fd, file, flags, 0600);
+    code = errno;
+    sync_host_unlock();
+    if (site->lock_fd < 0)
+        return site_blame(error, site_fail(error, code, "openat"), SITE_LOCK);
+    code = check_lock_file(site, site->lock_fd);
     if (code != 0) {
-        (void)sync_calls.close(fd);
+        close_lock_file(site);
         return site_blame(error, site_fail(error, code, "fstat"), SITE_LOCK);
     }
-    site->lock_fd = fd;
     return GYRE_OK;
 }
 
@@ -139,6 +149,7 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
     made->given[SYNC_CTRL] = -1;
     made->watch_fd = -1;
     (void)snprintf(made->name, sizeof(made->name), "%s", place->name);
+    host_list_site(made);
     status = site_read_place(place, &made->access, error);
     if (status == GYRE_OK)
         status = place->is_sealed ? sealed_open(made, place, error) : open_named(made, error);
@@ -150,7 +161,7 @@ enum gyre_status sync_site_open_at(const struct sync_place *place, enum sync_sit
     return GYRE_OK;
 }
 
-void sync_site_abandon(struct sync_site *site)
+void site_abandon(struct sync_site *site)
 {
     /* The watch last: it takes milliseconds. */
     int *const fds[] = {&site->lock_fd, &site->dir_fd, &site->given[SYNC_DATA],
@@ -165,9 +176,18 @@ void sync_site_abandon(struct sync_site *site)
 
 void sync_site_close(struct sync_site *site)
 {
+    int watch_fd;
+
     if (site == NULL)
         return;
-    sync_site_abandon(site);
+    sync_host_lock();
+    host_unlist_site(site);
+    watch_fd = site->watch_fd;
+    site->watch_fd = -1;
+    site_abandon(site);
+    sync_host_unlock();
+    if (watch_fd >= 0) /* a fork need not wait for it */
+        (void)sync_calls.close(watch_fd);
     free(site);
 }
 
@@ -191,8 +211,7 @@ enum gyre_status sync_site_lock(struct sync_site *site, struct gyre_error *error
         if (status.st_nlink > 0)
             return GYRE_OK;
         /* The ring was removed while we waited: its lock file is nobody's any more. */
-        (void)sync_calls.close(site->lock_fd);
-        site->lock_fd = -1;
+        close_lock_file(site);
         result = open_lock_file(site, error);
         if (result != GYRE_OK)
             return result;
@@ -349,16 +368,18 @@ int site_lock_fd_for_looking(struct sync_site *site)
 {
     char        file[SITE_FILE_SIZE];
     struct stat status;
+    int         fd;
 
     if (site->lock_fd < 0 && site->dir_fd >= 0 && site->mode == SYNC_SITE_LOOK) {
         site_file(site, ".lock", file);
-        site->lock_fd = sync_calls.openat(site->dir_fd, file,
-                                          O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
-        if (site->lock_fd >= 0 && (sync_calls.fstat(site->lock_fd, &status) != 0 ||
-                                   !site_trusts(&site->access, SITE_LOCK, &status))) {
-            (void)sync_calls.close(site->lock_fd);
-            site->lock_fd = -1;
+        fd = sync_calls.openat(site->dir_fd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+                               0);
+        if (fd >= 0 && (sync_calls.fstat(fd, &status) != 0 ||
+                        !site_trusts(&site->access, SITE_LOCK, &status))) {
+            (void)sync_calls.close(fd);
+            fd = -1;
         }
+        site->lock_fd = fd; /* it carries no leases */
     }
     return site->lock_fd;
 }

@@ -38,6 +38,8 @@ struct sync_site {
     struct site_access  access;
     bool                is_sealed; /* without directory and names: sealed.c */
     int                 given[2];  /* by sync_object: what was received; or -1 */
+    struct sync_site   *next;      /* in the list of this process's open sites: host.c */
+    struct sync_site   *previous;
     char                name[SITE_FILE_SIZE];
 };
 
@@ -112,6 +114,18 @@ enum gyre_status sealed_take(struct sync_site *site, enum sync_object object, bo
 
 /* The lock file for looking only; -1 if it cannot be opened. */
 int site_lock_fd_for_looking(struct sync_site *site);
+
+/*
+ * host.c: the sites whose descriptors the child of a fork closes.  A descriptor that may carry
+ * leases is opened and put into its site, and taken out and closed, with the host's lock held, so
+ * that no fork comes in between: the child would keep the leases, or close somebody else's file.
+ * Unlisted with the lock held.
+ */
+void host_list_site(struct sync_site *site);
+void host_unlist_site(struct sync_site *site);
+
+/* Closes the descriptors.  With the host's lock held. */
+void site_abandon(struct sync_site *site);
 
 /* One OFD lock command on one byte: 0 or an errno. */
 int site_lock_byte(int fd, int command, short type, off_t byte);

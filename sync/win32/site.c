@@ -207,8 +207,3 @@ bool sync_site_is_named(struct sync_site *site)
     (void)site;
     return true;
 }
-
-void sync_site_abandon(struct sync_site *site)
-{
-    (void)site;
-}

@@ -15,9 +15,12 @@
 
 #ifdef __linux__
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "linux/calls.h"
 #endif
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -52,7 +55,8 @@ struct stage {
     uint64_t      taken;
     uint64_t      may_end;
     uint64_t      strategy;
-    uint64_t      forked_pid;
+    uint64_t      forked_count;
+    uint64_t      forked_pids[2];
     uint64_t      outcome;
     uint64_t      outcome_ns;
 };
@@ -700,29 +704,53 @@ static void a_forked_child_gets_forked_and_harms_nothing(void)
     EXPECT_EQ(process_list_rings(NULL), 0);
 }
 
-/* A process with both roles forks a child that lives on. */
-static int fork_and_hold(uint32_t unused)
+/* The child lives on. */
+static void fork_one(void)
 {
-    struct gyre_producer *producer = open_producer(CAPACITY);
-    pid_t                 pid;
+    uint64_t count = stage()->forked_count;
+    pid_t    pid = fork();
 
-    (void)unused;
-    (void)open_consumer(GYRE_RELIABLE, GYRE_WAIT_SLEEP);
-    EXPECT_STATUS(gyre_send(producer, "before", 6, 0), GYRE_OK);
-    pid = fork();
     if (pid == 0) {
         process_limit("a forked child", 60);
-        gyre_store_release_64(&stage()->forked_pid, process_id());
+        stage()->forked_pids[count] = process_id();
+        gyre_store_release_64(&stage()->forked_count, count + 1);
         trial_await(&stage()->may_end, 1);
         _exit(0);
     }
-    trial_await(&stage()->forked_pid, 1);
+    EXPECT_TRUE(pid > 0);
+    trial_await(&stage()->forked_count, count + 1);
+}
+
+static bool is_fork_due;
+
+/* As another thread may just then: the lock file is open, and no role is taken yet. */
+static void *map_and_fork(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    if (is_fork_due)
+        fork_one();
+    is_fork_due = false;
+    return mmap(at, size, protection, flags, fd, offset);
+}
+
+/* A process with both roles has forked, when it had them or while it got each of them. */
+static int fork_and_hold(uint32_t while_opening)
+{
+    struct gyre_producer *producer;
+
+    sync_calls.mmap = map_and_fork;
+    is_fork_due = while_opening != 0;
+    producer = open_producer(CAPACITY);
+    is_fork_due = while_opening != 0;
+    (void)open_consumer(GYRE_RELIABLE, GYRE_WAIT_SLEEP);
+    EXPECT_STATUS(gyre_send(producer, "before", 6, 0), GYRE_OK);
+    if (while_opening == 0)
+        fork_one();
     gyre_store_release_64(&stage()->taken, 1);
     trial_await(&stage()->may_end, 1);
     return 0;
 }
 
-static void a_forked_child_keeps_none_of_its_parents_roles(void)
+static void expect_that_children_keep_no_role(uint32_t while_opening)
 {
     struct process        parent;
     struct gyre_producer *producer;
@@ -730,11 +758,13 @@ static void a_forked_child_keeps_none_of_its_parents_roles(void)
     uint64_t              began;
 
     EXPECT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-    trial_start(&parent, "fork_and_hold", 0);
+    trial_start(&parent, "fork_and_hold", while_opening);
     trial_await(&stage()->taken, 1);
     EXPECT_STATUS(gyre_producer_open(trial_ring(), NULL, &producer, NULL), GYRE_BUSY);
     process_kill(&parent);
-    EXPECT_EQ(kill((pid_t)stage()->forked_pid, 0), 0); /* the child lives */
+    EXPECT_EQ(stage()->forked_count, while_opening != 0 ? 2 : 1);
+    for (uint64_t i = 0; i < stage()->forked_count; i++)
+        EXPECT_EQ(kill((pid_t)stage()->forked_pids[i], 0), 0); /* the child lives */
     producer = open_producer(CAPACITY);
     EXPECT_EQ(gyre_producer_seq(producer), 1);
     consumer = open_consumer(GYRE_RELIABLE, GYRE_WAIT_SLEEP);
@@ -752,7 +782,18 @@ static void a_forked_child_keeps_none_of_its_parents_roles(void)
     gyre_consumer_close(consumer);
     EXPECT_EQ(process_list_rings(NULL), 0); /* the child does not count as somebody who is in */
     gyre_store_release_64(&stage()->may_end, 1);
-    EXPECT_EQ(reap((pid_t)stage()->forked_pid), 0);
+    for (uint64_t i = 0; i < stage()->forked_count; i++)
+        EXPECT_EQ(reap((pid_t)stage()->forked_pids[i]), 0);
+}
+
+static void a_forked_child_keeps_none_of_its_parents_roles(void)
+{
+    expect_that_children_keep_no_role(0);
+}
+
+static void a_child_forked_while_a_ring_opens_keeps_no_role(void)
+{
+    expect_that_children_keep_no_role(1);
 }
 
 /* --- the end of a ring ------------------------------------------------------------------------ */
@@ -823,6 +864,7 @@ int main(int argc, char **argv)
         TRIAL(a_stopped_producer_is_not_succeeded),
         TRIAL(a_forked_child_gets_forked_and_harms_nothing),
         TRIAL(a_forked_child_keeps_none_of_its_parents_roles),
+        TRIAL(a_child_forked_while_a_ring_opens_keeps_no_role),
         TRIAL(the_last_one_out_removes_the_ring),
         TRIAL(a_kept_ring_stays_and_goes_on),
 #endif

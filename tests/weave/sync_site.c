@@ -239,11 +239,6 @@ bool sync_site_is_named(struct sync_site *site)
     return site->lock != NULL && site->lock->is_named;
 }
 
-void sync_site_abandon(struct sync_site *site)
-{
-    (void)site;
-}
-
 enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
                                 struct gyre_error *error)
 {
