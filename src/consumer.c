@@ -14,10 +14,21 @@
 /* A sound ring is done with in three; a horizon that moves at each look must not hold us. */
 #define POLL_ROUNDS 100u
 
+/* The ring is listed still: the child of a fork must not abandon what is being closed. */
+static void end_watch(struct gyre_ring *ring)
+{
+    struct sync_watch *watch;
+
+    sync_host_lock();
+    watch = ring->watch;
+    ring->watch = NULL;
+    sync_host_unlock();
+    sync_watch_close(watch);
+}
+
 static void leave(struct gyre_consumer *consumer)
 {
-    sync_watch_close(consumer->ring.watch);
-    consumer->ring.watch = NULL;
+    end_watch(&consumer->ring);
     sync_bell_close(&consumer->watch_bell);
     if (consumer->seat != NULL && !consumer->ring.is_forked)
         gyre__seat_leave(consumer);

@@ -12,9 +12,12 @@
 
 #ifdef __linux__
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include "linux/calls.h"
 #endif
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -906,6 +909,57 @@ static void a_forked_child_has_no_watch(void)
     EXPECT_EQ(process_list_rings(NULL), 0);
 }
 
+static bool is_watch(int fd)
+{
+    char    path[64], target[64] = "";
+    ssize_t size;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    size = readlink(path, target, sizeof(target) - 1);
+    return size > 0 && strstr(target, "inotify") != NULL;
+}
+
+/* Just then another thread may open a file, which gets the number, and fork. */
+static int close_and_fork(int fd)
+{
+    bool           was_watch = is_watch(fd);
+    int            result = close(fd);
+    struct process child;
+    int            file;
+
+    if (!was_watch)
+        return result;
+    file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (file != fd) {
+        EXPECT_EQ(dup2(file, fd), fd);
+        EXPECT_EQ(close(file), 0);
+    }
+    sync_calls.close = close; /* the child's, too */
+    if (process_fork(&child))
+        _exit(fcntl(fd, F_GETFD) >= 0 ? 0 : 1);
+    sync_calls.close = close_and_fork;
+    EXPECT_EQ(process_wait(&child, PROCESS_PATIENCE_NS), 0); /* 1: it was closed */
+    EXPECT_EQ(close(fd), 0);
+    stage()->turns++;
+    return result;
+}
+
+static void a_child_forked_while_a_watch_closes_keeps_its_own_files(void)
+{
+    struct gyre_ring_options options = small_ring();
+    struct gyre_producer    *producer;
+    struct gyre_consumer    *consumer;
+
+    options.watch = GYRE_WATCH_THREAD;
+    producer = open_producer(&options);
+    consumer = open_watching(GYRE_WATCH_THREAD, NULL);
+    sync_calls.close = close_and_fork;
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+    sync_calls.close = close;
+    EXPECT_EQ(stage()->turns, 2);
+}
+
 #endif
 
 int main(int argc, char **argv)
@@ -923,6 +977,8 @@ int main(int argc, char **argv)
         {"recovery.a_watched_handle_becomes_readable_at_a_death",
          a_watched_handle_becomes_readable_at_a_death},
         {"recovery.a_forked_child_has_no_watch", a_forked_child_has_no_watch},
+        {"recovery.a_child_forked_while_a_watch_closes_keeps_its_own_files",
+         a_child_forked_while_a_watch_closes_keeps_its_own_files},
 #endif
         {"recovery.a_stalled_consumer_is_evicted_and_harms_no_successor",
          a_stalled_consumer_is_evicted_and_harms_no_successor},
