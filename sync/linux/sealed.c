@@ -127,18 +127,16 @@ static enum gyre_status send_gift(int to, const int fds[GIFT_FDS], uint32_t coun
                     : sync_fail(error, GYRE_SYSTEM, EMSGSIZE, "sendmsg");
 }
 
-enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
-                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
-                                 struct gyre_error *error)
+/*
+ * With the host's lock held: the lock file's new description will carry the receiver's leases, and
+ * a child that had it, too, would keep them when the receiver dies.
+ */
+static enum gyre_status share_locked(const struct sync_site *site, const struct sync_map *data,
+                                     const struct sync_map *ctrl, int to, struct gyre_error *error)
 {
     int              fds[GIFT_FDS] = {-1, -1, -1};
     enum gyre_status status;
 
-    *ticket = -1;
-    if (!site->is_sealed || data->os <= 0 || (ctrl != NULL && ctrl->os <= 0)) {
-        error->field = "producer";
-        return sync_fail(error, GYRE_UNSUPPORTED, 0, NULL);
-    }
     fds[GIFT_LOCK] = open_again(site->lock_fd, ctrl == NULL ? O_RDONLY : O_RDWR);
     fds[GIFT_DATA] = open_again((int)data->os - 1, O_RDONLY);
     if (ctrl != NULL)
@@ -146,11 +144,28 @@ enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *
     if (fds[GIFT_LOCK] < 0 || fds[GIFT_DATA] < 0)
         status = site_fail(error, errno, "open"); /* no /proc, or no descriptor left */
     else
-        status = send_gift((int)to, fds, ctrl == NULL ? GIFT_CTRL : GIFT_FDS, error);
+        status = send_gift(to, fds, ctrl == NULL ? GIFT_CTRL : GIFT_FDS, error);
     if (fds[GIFT_LOCK] >= 0)
         (void)sync_calls.close(fds[GIFT_LOCK]);
     if (fds[GIFT_DATA] >= 0)
         (void)sync_calls.close(fds[GIFT_DATA]);
+    return status;
+}
+
+enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
+                                 const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,
+                                 struct gyre_error *error)
+{
+    enum gyre_status status;
+
+    *ticket = -1;
+    if (!site->is_sealed || data->os <= 0 || (ctrl != NULL && ctrl->os <= 0)) {
+        error->field = "producer";
+        return sync_fail(error, GYRE_UNSUPPORTED, 0, NULL);
+    }
+    sync_host_lock();
+    status = share_locked(site, data, ctrl, (int)to, error);
+    sync_host_unlock();
     return status;
 }
 

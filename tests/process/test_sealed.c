@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "linux/calls.h"
 #endif
 
 #define CAPACITY 4096u
@@ -274,6 +276,63 @@ static void nobody_finds_it_by_its_name(void)
     gyre_producer_close(again);
     gyre_producer_close(producer);
 }
+
+#ifndef _WIN32
+
+enum { FORK_DUE = 1, FORK_DONE, FORK_OVER };
+
+struct forker {
+    struct process_thread thread;
+    struct process        child;
+    uint64_t              state;
+};
+static struct forker forker;
+
+/* The child lives as long as the thread that forked it. */
+static void fork_one(void *unused)
+{
+    (void)unused;
+    gyre_store_release_64(&forker.state, FORK_DUE);
+    if (process_fork(&forker.child)) {
+        uint64_t never = 0;
+        (void)process_await(&never, 1, 2 * PROCESS_PATIENCE_NS);
+        process_kill_self();
+    }
+    gyre_store_release_64(&forker.state, FORK_DONE);
+    (void)process_await(&forker.state, FORK_OVER, 2 * PROCESS_PATIENCE_NS);
+    process_kill(&forker.child);
+}
+
+/* Gives the fork 50 ms; one that has to wait for the gift comes behind it. */
+static ssize_t send_beside_a_fork(int fd, const struct msghdr *message, int flags)
+{
+    process_thread_start(&forker.thread, fork_one, NULL);
+    trial_await(&forker.state, FORK_DUE);
+    (void)process_await(&forker.state, FORK_DONE, 50000000);
+    return sendmsg(fd, message, flags);
+}
+
+/* The child of the giver, forked by another thread while it gave. */
+static void a_child_forked_while_it_is_given_keeps_no_seat(void)
+{
+    struct gyre_producer *producer = open_sealed();
+    struct process        reader;
+
+    make_way();
+    trial_start(&reader, "read_reliably", (uint32_t)ends[1]);
+    sync_calls.sendmsg = send_beside_a_fork;
+    give(producer, GYRE_RELIABLE, &reader);
+    sync_calls.sendmsg = sendmsg;
+    trial_await(&forker.state, FORK_DONE);
+    EXPECT_STATUS(gyre_producer_wait_consumers(producer, 1, trial_patience()), GYRE_OK);
+    process_kill(&reader);
+    send_numbers(producer, 0, 10 * CAPACITY / 64);
+    gyre_store_release_64(&forker.state, FORK_OVER);
+    process_thread_join(&forker.thread);
+    gyre_producer_close(producer);
+}
+
+#endif
 
 #ifdef _WIN32
 
@@ -530,6 +589,7 @@ int main(int argc, char **argv)
         TRIAL(gifts_that_are_none_are_refused),
         TRIAL(a_full_socket_is_busy),
         TRIAL(a_producer_that_dies_leaves_what_it_published),
+        TRIAL(a_child_forked_while_it_is_given_keeps_no_seat),
 #endif
     };
     static const struct role roles[] = {
