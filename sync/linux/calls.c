@@ -5,6 +5,8 @@
  */
 #include "calls.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <stddef.h>
@@ -39,28 +41,57 @@ static int call_fcntl_lock(int fd, int command, struct flock *lock)
     return fcntl(fd, command, lock);
 }
 
+/* The kernel's time of 64-bit fields, which are not those of a timespec in 32-bit programs. */
+static const int64_t *widen(const struct timespec *time, int64_t wide[2])
+{
+    if (time == NULL)
+        return NULL;
+    wide[0] = time->tv_sec;
+    wide[1] = time->tv_nsec;
+    return wide;
+}
+
+#ifdef SYS_futex_time64 /* a 32-bit system */
+#ifndef SYS_futex       /* a new one */
+#define SYS_futex SYS_futex_time64
+#endif
+
+/* Kernels before 5.1 have only the call that reads a time of two longs, whatever time_t is. */
+static long call_futex(uint32_t *word, int operation, uint32_t value,
+                       const struct timespec *deadline, uint32_t mask)
+{
+    int64_t wide[2] = {0, 0};
+    long    narrow[2];
+    long    result =
+        syscall(SYS_futex_time64, word, operation, value, widen(deadline, wide), NULL, mask);
+
+    if (result >= 0 || (errno != ENOSYS && errno != EPERM))
+        return result;
+    narrow[0] = wide[0] < LONG_MAX ? (long)wide[0] : LONG_MAX;
+    narrow[1] = (long)wide[1];
+    return syscall(SYS_futex, word, operation, value, deadline != NULL ? narrow : NULL, NULL, mask);
+}
+
+#else
+
 static long call_futex(uint32_t *word, int operation, uint32_t value,
                        const struct timespec *deadline, uint32_t mask)
 {
     return syscall(SYS_futex, word, operation, value, deadline, NULL, mask);
 }
 
+#endif
+
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449 /* the same number on every architecture */
 #endif
 
-/* Its deadline has 64-bit fields in 32-bit programs, too. */
 static long call_futex_waitv(const struct sync_waitv *waiters, uint32_t count,
                              const struct timespec *deadline)
 {
-    int64_t wide[2] = {0, 0};
+    int64_t wide[2];
 
-    if (deadline != NULL) {
-        wide[0] = deadline->tv_sec;
-        wide[1] = deadline->tv_nsec;
-    }
-    return syscall(SYS_futex_waitv, waiters, count, 0, deadline != NULL ? wide : NULL,
-                   CLOCK_MONOTONIC);
+    return syscall(SYS_futex_waitv, waiters, count, 0, widen(deadline, wide), CLOCK_MONOTONIC);
 }
 
 static long call_membarrier(int command)

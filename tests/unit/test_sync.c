@@ -629,6 +629,21 @@ SCENARIO(sync, each_permit_lets_one_through)
     take_gates_down(&gates);
 }
 
+SCENARIO(sync, a_wait_at_a_gate_ends_at_its_deadline_and_not_before)
+{
+    struct gates gates = set_gates();
+
+    for (uint64_t ms = 8; ms <= 40; ms += 8) {
+        uint64_t       deadline = sync_clock_now_ns() + ms * MS;
+        enum sync_wake woken;
+        while ((woken = pass(&gates, SYNC_ROLE_NONE, deadline)) == SYNC_RUNG)
+            CHECK(sync_clock_now_ns() < deadline + 10000 * MS); /* "perhaps for no reason" */
+        CHECK_EQ(woken, SYNC_TIMED_OUT);
+        CHECK(sync_clock_now_ns() >= deadline);
+    }
+    take_gates_down(&gates);
+}
+
 SCENARIO(sync, a_gate_keeps_so_many_permits_and_no_more)
 {
     struct gates gates = set_gates();
