@@ -16,8 +16,9 @@
 
 struct visitor {
     void (*visit)(const struct gyre_finding *finding, void *context);
-    void *context;
-    bool  is_fixing;
+    void             *context;
+    bool              is_fixing;
+    struct gyre_error error; /* the last ring that could not be looked at */
 };
 
 static void tell(const struct visitor *visitor, const struct gyre_finding *finding)
@@ -43,20 +44,34 @@ static void look_at_host(const struct visitor *visitor)
 
 /* --- rings and files that nobody has open ----------------------------------------------------- */
 
-/* A ring that was made to outlive its processes.  One that cannot be read is not. */
-static bool is_kept(const char *name)
+/*
+ * What a file NAME.data that nobody has open is.  Only a ring that says so itself was not made to
+ * outlive its processes; whatever keeps us from reading it proves nothing.  0: not to be told.
+ */
+static uint32_t judge_ring(struct visitor *visitor, const char *name)
 {
     struct sync_place place = {.name = name};
-    struct gyre_error ignored = {GYRE_OK, 0, NULL, NULL};
+    struct gyre_error error = {GYRE_OK, 0, NULL, NULL};
     struct gyre_ring  ring;
-    bool              result;
+    uint32_t          options;
 
+    if (!gyre__name_is_good(name))
+        return GYRE_FOUND_FOREIGN;
     memset(&ring, 0, sizeof(ring));
-    if (gyre__ring_look(&ring, &place, false, &ignored) != GYRE_OK)
-        return false;
-    result = (ring.geometry.options & GYRE_OPTION_KEEP) != 0;
-    gyre__ring_close(&ring);
-    return result;
+    switch (gyre__ring_look(&ring, &place, false, &error)) {
+    case GYRE_OK:
+        options = ring.geometry.options;
+        gyre__ring_close(&ring);
+        return (options & GYRE_OPTION_KEEP) != 0 ? 0 : GYRE_FOUND_RING;
+    case GYRE_NOT_FOUND: /* gone meanwhile, or a file without magic, which no ring's DATA is */
+        return error.field == NULL ? 0 : GYRE_FOUND_FOREIGN;
+    case GYRE_BAD_LAYOUT:
+    case GYRE_DENIED:
+        return GYRE_FOUND_FOREIGN;
+    default:
+        visitor->error = error;
+        return 0;
+    }
 }
 
 /* With the site's lock, which a missing lock file is made for. */
@@ -75,19 +90,18 @@ static bool remove_ring(const char *name)
 
 static void judge_litter(const struct sync_finding *litter, void *context)
 {
-    const struct visitor *visitor = context;
-    struct gyre_finding   found = {.name = litter->file};
+    struct visitor     *visitor = context;
+    struct gyre_finding found = {.name = litter->file};
 
     switch (litter->kind) {
     case SYNC_LITTER_RING:
-        found.kind = GYRE_FOUND_RING;
-        found.name = litter->ring;
-        if (!gyre__name_is_good(litter->ring))
-            found.kind = GYRE_FOUND_FOREIGN;
-        else if (is_kept(litter->ring))
+        found.kind = judge_ring(visitor, litter->ring);
+        if (found.kind == 0)
             return;
-        else
+        if (found.kind == GYRE_FOUND_RING) {
+            found.name = litter->ring;
             found.is_mended = visitor->is_fixing && remove_ring(litter->ring);
+        }
         break;
     case SYNC_LITTER_FILE:
     case SYNC_LITTER_BELL:
@@ -157,18 +171,20 @@ static bool is_in_use(struct gyre_ring *ring)
 /* To mend takes a handle like a consumer's; to look takes none. */
 static int look_at_ring(const char *name, void *context)
 {
-    const struct visitor *visitor = context;
-    struct gyre_finding   found = {.kind = GYRE_FOUND_PRODUCER, .name = name};
-    struct sync_place     place = {.name = name};
-    struct gyre_error     ignored = {GYRE_OK, 0, NULL, NULL};
-    struct gyre_ring      ring;
-    enum gyre_status      status;
+    struct visitor     *visitor = context;
+    struct gyre_finding found = {.kind = GYRE_FOUND_PRODUCER, .name = name};
+    struct sync_place   place = {.name = name};
+    struct gyre_error   error = {GYRE_OK, 0, NULL, NULL};
+    struct gyre_ring    ring;
+    enum gyre_status    status;
 
     memset(&ring, 0, sizeof(ring));
     if (!gyre__name_is_good(name))
         return 0;
-    status = visitor->is_fixing ? gyre__ring_join(&ring, &place, &ignored)
-                                : gyre__ring_look(&ring, &place, true, &ignored);
+    status = visitor->is_fixing ? gyre__ring_join(&ring, &place, &error)
+                                : gyre__ring_look(&ring, &place, true, &error);
+    if (status == GYRE_NO_MEMORY || status == GYRE_SYSTEM)
+        visitor->error = error;
     if (status != GYRE_OK)
         return 0; /* it is gone, or its file was judged */
     if (is_in_use(&ring)) {
@@ -185,7 +201,7 @@ enum gyre_status gyre_doctor(int fix,
                              void (*visit)(const struct gyre_finding *finding, void *context),
                              void *context, struct gyre_error *error)
 {
-    struct visitor    visitor = {visit, context, fix != 0};
+    struct visitor    visitor = {visit, context, fix != 0, {GYRE_OK, 0, NULL, NULL}};
     struct gyre_error ignored;
     enum gyre_status  status;
 
@@ -198,5 +214,7 @@ enum gyre_status gyre_doctor(int fix,
     status = sync_litter_find(judge_litter, &visitor, error);
     if (status == GYRE_OK)
         status = sync_site_list(look_at_ring, &visitor, error);
-    return status;
+    if (status == GYRE_OK)
+        *error = visitor.error;
+    return error->status;
 }

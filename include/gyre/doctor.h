@@ -34,7 +34,8 @@ struct gyre_finding {
 
 /*
  * Looks for what dead processes have left of this user's rings.  With `fix` it removes rings and
- * files and frees seats, each only while the kernel says that nobody holds it.  DENIED, SYSTEM.
+ * files and frees seats, each only while the kernel says that nobody holds it.  A ring that cannot
+ * be looked at is left alone: NO_MEMORY or SYSTEM, after the visits to all others.  DENIED.
  */
 GYRE_API enum gyre_status
 gyre_doctor(int   fix, void (*visit)(const struct gyre_finding *finding, void *context),

@@ -674,7 +674,7 @@ test_doctor() {
     kill_producer
     new_ring
     kept=$ring
-    echo one | gyre pub "$kept" --keep
+    echo one | gyre pub "$kept" --keep --capacity 16M
     # In use: its producer died, and one of its two consumers.
     new_ring
     used=$ring
@@ -717,6 +717,9 @@ test_doctor() {
     gyre sub "$kept" --from oldest >out
     echo one >wanted
     same "a kept ring is untouched" out wanted
+    (ulimit -v 12000 && gyre doctor --fix) >out 2>&1
+    gyre list >names
+    has "and stays where address space does not suffice to look at it" names "^$kept\$"
     gyre rm "$kept"
     rm "$GYRE_DIR/notes.txt"
     doctor_says "mended" 0 '^nothing to mend$'

@@ -10,6 +10,9 @@
 
 #ifdef __linux__
 #include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "linux/calls.h"
 
@@ -18,6 +21,13 @@ static long refuse(int command)
     (void)command;
     errno = EPERM;
     return -1;
+}
+
+static void *lack(void *address, size_t size, int protection, int flags, int fd, off_t off)
+{
+    (void)address, (void)size, (void)protection, (void)flags, (void)fd, (void)off;
+    errno = ENOMEM;
+    return MAP_FAILED;
 }
 #endif
 
@@ -79,6 +89,39 @@ SCENARIO(doctor, says_that_membarrier_is_refused)
     CHECK_EQ(found.mended, 0);
 #else
     SKIP_SCENARIO("there is none");
+#endif
+}
+
+SCENARIO(doctor, leaves_a_ring_alone_that_it_has_no_memory_to_look_at)
+{
+#ifdef __linux__
+    const char              *name = ring_dir_name();
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+    struct gyre_producer    *producer;
+    struct gyre_consumer    *tap;
+    struct gyre_error        error;
+    struct found             found = {{0}, 0};
+
+    options.capacity = 4096;
+    options.flags = GYRE_KEEP;
+    CHECK_EQ(gyre_producer_open(name, &options, &producer, NULL), GYRE_OK);
+    put(producer, 8);
+    gyre_producer_close(producer);
+    sync_calls.mmap = lack;
+    CHECK_EQ(gyre_doctor(1, count, &found, &error), GYRE_NO_MEMORY);
+    CHECK_STR(error.field, "memory");
+    CHECK_STR(error.call, "mmap");
+    CHECK_EQ(sum(&found), 0);
+    sync_calls.mmap = mmap;
+    CHECK_EQ(gyre_doctor(1, count, &found, &error), GYRE_OK);
+    CHECK_EQ(error.status, GYRE_OK);
+    CHECK_EQ(sum(&found), 0);
+    tap = open_consumer(name, GYRE_TAP, GYRE_START_OLDEST, 0);
+    take(tap, 0, 8);
+    gyre_consumer_close(tap);
+    CHECK_EQ(gyre_ring_remove(name, 0, NULL), GYRE_OK);
+#else
+    SKIP_SCENARIO("no ring outlives its processes");
 #endif
 }
 
