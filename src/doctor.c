@@ -88,6 +88,29 @@ static bool remove_ring(const char *name)
     return is_gone;
 }
 
+/* A size that DATA or CTRL has. */
+static bool is_object_size(uint64_t size)
+{
+    for (uint64_t capacity = GYRE_CAPACITY_MIN; capacity <= GYRE_CAPACITY_MAX; capacity *= 2)
+        if (gyre__data_size(capacity) == size)
+            return true;
+    for (uint32_t count = 1; count <= GYRE_SEAT_LIMIT; count++)
+        if (gyre__ctrl_size(count) == size)
+            return true;
+    return false;
+}
+
+/*
+ * True if a dead creator may have left the file: a finished object, a file without bytes, or an
+ * object that has neither its name nor its magic yet.
+ */
+static bool may_be_left(const struct sync_finding *litter)
+{
+    if (litter->size == 0 || litter->magic == GYRE_DATA_MAGIC || litter->magic == GYRE_CTRL_MAGIC)
+        return true;
+    return litter->is_unfinished && litter->magic == 0 && is_object_size(litter->size);
+}
+
 static void judge_litter(const struct sync_finding *litter, void *context)
 {
     struct visitor     *visitor = context;
@@ -105,9 +128,11 @@ static void judge_litter(const struct sync_finding *litter, void *context)
         break;
     case SYNC_LITTER_FILE:
     case SYNC_LITTER_BELL:
+        found.kind = GYRE_FOUND_FOREIGN;
+        if (!gyre__name_is_good(litter->ring) || !may_be_left(litter))
+            break;
         found.kind = GYRE_FOUND_FILE;
-        found.is_mended =
-            visitor->is_fixing && gyre__name_is_good(litter->ring) && sync_litter_remove(litter);
+        found.is_mended = visitor->is_fixing && sync_litter_remove(litter);
         break;
     case SYNC_LITTER_FOREIGN:
         found.kind = GYRE_FOUND_FOREIGN;

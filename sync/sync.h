@@ -136,8 +136,8 @@ enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), v
  * litter: what processes that died have left in this user's directory of rings (Linux).
  */
 enum sync_litter {
-    SYNC_LITTER_RING,   /* DATA that nobody has open; `file` is the ring's name */
-    SYNC_LITTER_FILE,   /* part of a ring that is not there */
+    SYNC_LITTER_RING,   /* by its name DATA, which nobody has open */
+    SYNC_LITTER_FILE,   /* by its name part of a ring that is not there */
     SYNC_LITTER_BELL,   /* of a seat, `idx`, that nobody holds, in a ring that is there */
     SYNC_LITTER_FOREIGN /* no ring's, or of an owner or a kind that no ring would use */
 };
@@ -146,13 +146,16 @@ struct sync_finding {
     const char      *ring; /* the name of the ring; empty for FOREIGN */
     const char      *file;
     uint32_t         idx;
+    bool             is_unfinished; /* a FILE that was being built and never got its name */
+    uint64_t         size;          /* of a FILE, and */
+    uint64_t         magic;         /* its first eight bytes; 0: it has fewer */
 };
 enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
                                   void *context, struct gyre_error *error);
 
 /*
- * Removes a FILE, with all that is left of that ring, or a BELL, unless it has come to be of use
- * since it was found.  True if it is gone.
+ * Removes a FILE or a BELL, unless it has come to be of use since it was found.  True if it is
+ * gone.
  */
 bool sync_litter_remove(const struct sync_finding *finding);
 

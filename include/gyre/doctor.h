@@ -21,7 +21,7 @@ enum gyre_finding_kind {
     GYRE_FOUND_FILE = 2, /* a file of a ring or of a consumer that is gone; `name` is its name */
     GYRE_FOUND_SEAT = 3, /* seat `number` of the ring: its consumer died */
     GYRE_FOUND_PRODUCER = 4, /* the ring's producer died; the next one goes on */
-    GYRE_FOUND_FOREIGN = 5,  /* a file that is no ring's, or of an owner that is not trusted */
+    GYRE_FOUND_FOREIGN = 5,  /* a file that is no ring's, whatever its name, or not trusted */
     GYRE_FOUND_SPACE = 6,    /* little room for rings: `number` bytes free */
     GYRE_FOUND_BARRIER = 7   /* membarrier is refused: a sleeper costs each publish a fence */
 };

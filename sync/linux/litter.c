@@ -1,8 +1,8 @@
 /*
  * litter.c - what dead processes have left in the directory of rings.
  *
- * A file's name says what it is of; whether anybody has use for it, the locks.  To look takes none;
- * to remove takes those that keep everybody off, and looks again.
+ * A file's name says what it may be of, its bytes whether it is, and the locks whether anybody has
+ * use for it.  To look takes none; to remove takes those that keep everybody off, and looks again.
  */
 #include "site.h"
 
@@ -12,14 +12,19 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool ends_so(const char *name, const char *suffix)
+{
+    size_t length = strlen(name), suffix_length = strlen(suffix);
+
+    return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
+}
+
 /* Cuts the suffix off.  False: the name does not end so. */
 static bool cut(char *name, const char *suffix)
 {
-    size_t length = strlen(name), cut_length = strlen(suffix);
-
-    if (length <= cut_length || strcmp(name + length - cut_length, suffix) != 0)
+    if (!ends_so(name, suffix))
         return false;
-    name[length - cut_length] = '\0';
+    name[strlen(name) - strlen(suffix)] = '\0';
     return true;
 }
 
@@ -73,41 +78,74 @@ static bool is_used(int dir_fd, const char *ring, off_t byte)
     return result;
 }
 
+/* Leaves the ring's name of a part's; .NAME.data and .NAME.ctrl are being built. */
+static bool cut_part(char *ring, struct sync_finding *finding, uint32_t *which)
+{
+    finding->is_unfinished = ring[0] == '.';
+    if (finding->is_unfinished)
+        memmove(ring, ring + 1, strlen(ring));
+    if (cut(ring, ".data")) {
+        finding->kind = finding->is_unfinished ? SYNC_LITTER_FILE : SYNC_LITTER_RING;
+        return true;
+    }
+    finding->kind = SYNC_LITTER_FILE;
+    if (cut(ring, ".ctrl"))
+        return true;
+    return !finding->is_unfinished && (cut(ring, ".lock") || cut_bell(ring, which));
+}
+
+/* How large the file is and how it begins.  False in doubt. */
+static bool read_start(int dir_fd, off_t size, struct sync_finding *finding)
+{
+    ssize_t got;
+    int     fd;
+
+    finding->size = (uint64_t)size;
+    if (finding->size < sizeof(finding->magic))
+        return true;
+    fd =
+        sync_calls.openat(dir_fd, finding->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    got = sync_calls.read(fd, &finding->magic, sizeof(finding->magic));
+    (void)sync_calls.close(fd);
+    return got == (ssize_t)sizeof(finding->magic);
+}
+
+static bool say_foreign(char *ring, struct sync_finding *finding)
+{
+    finding->kind = SYNC_LITTER_FOREIGN;
+    ring[0] = '\0';
+    return true;
+}
+
 /* What a file of that name is.  False: nothing to find fault with. */
 static bool judge(int dir_fd, const struct site_access *access, char *ring,
                   struct sync_finding *finding)
 {
     struct stat status;
-    bool        is_fifo, is_data, is_bell;
+    bool        is_ring_there;
     uint32_t    which = 0;
+    bool        is_part = cut_part(ring, finding, &which);
 
     if (sync_calls.fstatat(dir_fd, finding->file, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return false; /* gone meanwhile */
-    is_fifo = S_ISFIFO(status.st_mode);
-    is_data = ring[0] != '.' && cut(ring, ".data");
-    is_bell = !is_data && cut_bell(ring, &which);
-    finding->kind = SYNC_LITTER_FOREIGN;
-    if (ring[0] == '.')
-        memmove(ring, ring + 1, strlen(ring)); /* a file that is being built */
-    if ((!is_data && !is_bell && !cut(ring, ".ctrl") && !cut(ring, ".lock") &&
-         !cut(ring, ".data")) ||
-        is_bell != is_fifo || (!is_fifo && !site_trusts(access, SITE_LOCK, &status))) {
-        ring[0] = '\0';
-        return true;
-    }
-    finding->idx = which - 1;
-    if (is_data)
-        finding->kind = SYNC_LITTER_RING;
-    else if (is_bell && is_there(dir_fd, ring, ".data"))
+    if (!is_part || (which != 0) != S_ISFIFO(status.st_mode) ||
+        (which == 0 && !site_trusts(access, SITE_LOCK, &status)))
+        return say_foreign(ring, finding);
+    if (finding->kind == SYNC_LITTER_RING)
+        return !is_used(dir_fd, ring, SITE_BYTE_ATTACH);
+    is_ring_there = is_there(dir_fd, ring, ".data");
+    if (is_ring_there && which != 0) {
         finding->kind = SYNC_LITTER_BELL;
-    else
-        finding->kind = SYNC_LITTER_FILE;
-    if (finding->kind == SYNC_LITTER_FILE && finding->file[0] != '.' &&
-        is_there(dir_fd, ring, ".data"))
+        finding->idx = which - 1;
+        return !is_used(dir_fd, ring, SITE_BYTE_SEATS + (off_t)finding->idx);
+    }
+    if (is_ring_there && !finding->is_unfinished)
         return false;
-    return !is_used(dir_fd, ring,
-                    finding->kind == SYNC_LITTER_BELL ? SITE_BYTE_SEATS + (off_t)finding->idx
-                                                      : SITE_BYTE_ATTACH);
+    if (ends_so(finding->file, ".lock") && status.st_size > 0) /* a lock file holds no bytes */
+        return say_foreign(ring, finding);
+    return !is_used(dir_fd, ring, SITE_BYTE_ATTACH) && read_start(dir_fd, status.st_size, finding);
 }
 
 enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *finding, void *context),
@@ -124,7 +162,7 @@ enum gyre_status sync_litter_find(void (*visit)(const struct sync_finding *findi
         return status;
     while ((entry = readdir(dir)) != NULL) {
         char                ring[SITE_FILE_SIZE];
-        struct sync_finding finding = {SYNC_LITTER_FOREIGN, ring, entry->d_name, 0};
+        struct sync_finding finding = {.ring = ring, .file = entry->d_name};
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         (void)snprintf(ring, sizeof(ring), "%s", entry->d_name);
@@ -163,7 +201,7 @@ bool sync_litter_remove(const struct sync_finding *finding)
     if (finding->kind == SYNC_LITTER_BELL)
         remove_bell(site, finding);
     else
-        sync_site_discard(site);
+        site_discard_file(site, finding->file);
     is_gone = sync_calls.fstatat(site->dir_fd, finding->file, &status, AT_SYMLINK_NOFOLLOW) != 0;
     sync_site_close(site);
     return is_gone;

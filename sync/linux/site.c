@@ -254,6 +254,17 @@ static bool is_last(struct sync_site *site)
     return site_lock_byte(site->lock_fd, F_OFD_SETLK, F_WRLCK, SITE_BYTE_ATTACH) == 0;
 }
 
+/* A lock file holds no bytes: one that does is somebody's own, whatever its name. */
+static void unlink_lock(struct sync_site *site)
+{
+    char        file[SITE_FILE_SIZE];
+    struct stat status;
+
+    site_file(site, ".lock", file);
+    if (sync_calls.fstat(site->lock_fd, &status) == 0 && status.st_size == 0)
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+}
+
 /*
  * DATA first: without it there is no ring, whatever else is left if we die in between.  The lock
  * file last: with it goes our right to the names, and a later remove would not know what is left.
@@ -278,8 +289,7 @@ static int unlink_all(struct sync_site *site)
         (void)sync_calls.unlinkat(site->dir_fd, file, 0);
     }
     GYRE_FAULT(remove_bare);
-    site_file(site, ".lock", file);
-    (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+    unlink_lock(site);
     return code;
 }
 
@@ -326,6 +336,20 @@ void sync_site_discard(struct sync_site *site)
     if (site->lock_fd < 0 || site->is_sealed || sync_site_lock(site, &ignored) != GYRE_OK)
         return;
     sweep(site);
+    sync_site_unlock(site);
+}
+
+void site_discard_file(struct sync_site *site, const char *file)
+{
+    struct gyre_error ignored = {GYRE_OK, 0, NULL, NULL};
+
+    if (sync_site_lock(site, &ignored) != GYRE_OK)
+        return;
+    if (!has_data(site) && is_last(site)) {
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+        unlink_lock(site);
+    }
+    (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
     sync_site_unlock(site);
 }
 

@@ -112,6 +112,9 @@ enum gyre_status sealed_make(struct sync_site *site, enum sync_object object, ui
 enum gyre_status sealed_take(struct sync_site *site, enum sync_object object, bool is_writable,
                              struct sync_map *map, struct gyre_error *error);
 
+/* site.c: removes one file of a ring that is not there, and a lock file that was made for it. */
+void site_discard_file(struct sync_site *site, const char *file);
+
 /* The lock file for looking only; -1 if it cannot be opened. */
 int site_lock_fd_for_looking(struct sync_site *site);
 

@@ -693,6 +693,8 @@ test_doctor() {
     : >"$GYRE_DIR/gone.ctrl"
     mkfifo "$GYRE_DIR/gone.bell.2" "$GYRE_DIR/$used.bell.200"
     : >"$GYRE_DIR/notes.txt"
+    echo mine >"$GYRE_DIR/mine.data"
+    echo '{}' >"$GYRE_DIR/gone.too.lock"
     doctor_says "a stale ring is named, and is an error" 1 "^stale ring: $stale\$"
     has "a dead producer is named" out "^dead producer: of $used: the next one goes on"
     has "a dead seat is named" out "^dead seat: 1 of $used\$"
@@ -700,7 +702,10 @@ test_doctor() {
         has "$file is stale" out "^stale file: $file\$"
     done
     has "a foreign file is named" out '^foreign file: notes.txt: left alone'
-    check "what is kept or in use is not stale" test "$(grep -c . out)" -eq 8
+    for file in mine.data gone.too.lock; do
+        has "$file is foreign" out "^foreign file: $file: left alone"
+    done
+    check "what is kept or in use is not stale" test "$(grep -c . out)" -eq 10
     gyre doctor --json >out
     has "doctor --json is an object a line" out \
         "^\{\"kind\":\"seat\",\"name\":\"$used\",\"number\":1,\"mended\":false\}\$"
@@ -708,7 +713,8 @@ test_doctor() {
     has "and frees the dead seat" out "^dead seat: 1 of $used: freed\$"
     has "and the files" out "^stale file: $used.bell.200: removed\$"
     doctor_says "what is left is what it must not touch" 1 '^foreign file: notes.txt'
-    check "and nothing else" test "$(grep -c . out)" -eq 2
+    check "and nothing else" test "$(grep -c . out)" -eq 4
+    check "a file that never was a ring's stays" test "$(cat "$GYRE_DIR/mine.data")" = mine
     says "a ring in use is not removed" 1 "$used: .*has it open" rm "$used"
     echo two | gyre pub "$used"
     await has_lines out.follow 2
@@ -721,7 +727,7 @@ test_doctor() {
     gyre list >names
     has "and stays where address space does not suffice to look at it" names "^$kept\$"
     gyre rm "$kept"
-    rm "$GYRE_DIR/notes.txt"
+    rm "$GYRE_DIR/notes.txt" "$GYRE_DIR/mine.data" "$GYRE_DIR/gone.too.lock"
     doctor_says "mended" 0 '^nothing to mend$'
     test_small
     rmdir "$GYRE_DIR"

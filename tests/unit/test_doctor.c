@@ -10,6 +10,8 @@
 
 #ifdef __linux__
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,6 +23,37 @@ static long refuse(int command)
     (void)command;
     errno = EPERM;
     return -1;
+}
+
+/* A file in the directory of rings: some bytes, then zeros. */
+static void lay(const char *file, const void *bytes, size_t count, off_t size)
+{
+    char path[256];
+    int  fd;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", ring_dir_path(), file);
+    fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    CHECK(fd >= 0);
+    CHECK_EQ(write(fd, bytes, count), count);
+    CHECK(size == 0 || posix_fallocate(fd, 0, size) == 0);
+    CHECK_EQ(close(fd), 0);
+}
+
+static bool is_there(const char *file)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", ring_dir_path(), file);
+    return access(path, F_OK) == 0;
+}
+
+/* Takes it away, too. */
+static void check_there(const char *file)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", ring_dir_path(), file);
+    SCENARIO_ASSERT(unlink(path) == 0, "%s is gone", file);
 }
 
 static void *lack(void *address, size_t size, int protection, int flags, int fd, off_t off)
@@ -124,6 +157,76 @@ SCENARIO(doctor, leaves_a_ring_alone_that_it_has_no_memory_to_look_at)
     SKIP_SCENARIO("no ring outlives its processes");
 #endif
 }
+
+#ifdef __linux__
+
+SCENARIO(doctor, leaves_files_alone_that_never_were_a_ring)
+{
+    static const uint64_t    data_magic = GYRE_DATA_MAGIC;
+    static const char *const names[] = {"notes.data", "zeros.data", "empty.data", "other.data",
+                                        "x.ctrl",     "nulls.ctrl", "yarn.lock",  ".w.data",
+                                        ".v.data",    ".u.lock",    "-t.lock"};
+    static const uint32_t    name_count = sizeof(names) / sizeof(names[0]);
+    struct found             found = {{0}, 0};
+
+    lay("notes.data", "to do", 5, 9000);
+    lay("zeros.data", "", 0, 100000);
+    lay("empty.data", "", 0, 0);
+    lay("other.data", &data_magic, 8, 8192); /* a ring, perhaps, of another layout */
+    lay("x.ctrl", "as it was", 9, 9);
+    lay("nulls.ctrl", "", 0, 20608);
+    lay("yarn.lock", "{}", 2, 2);
+    lay(".w.data", "to do to do", 11, 8192);
+    lay(".v.data", "", 0, 8191);
+    lay(".u.lock", "{}", 2, 2);
+    lay("-t.lock", "{}", 2, 2);
+    for (int fix = 0; fix <= 1; fix++) {
+        memset(&found, 0, sizeof(found));
+        CHECK_EQ(gyre_doctor(fix, count, &found, NULL), GYRE_OK);
+        CHECK_EQ(found.counts[GYRE_FOUND_FOREIGN], name_count);
+        CHECK_EQ(sum(&found), name_count);
+    }
+    for (uint32_t i = 0; i < name_count; i++)
+        check_there(names[i]);
+}
+
+SCENARIO(doctor, removes_what_a_creator_left_and_nothing_beside_it)
+{
+    static const uint64_t    data_magic = GYRE_DATA_MAGIC;
+    static const uint64_t    ctrl_magic = GYRE_CTRL_MAGIC;
+    static const char *const names[] = {"a.lock",  "a.ctrl",  "b.ctrl", ".c.data",
+                                        ".c.ctrl", ".d.data", "e.lock"};
+    static const uint32_t    name_count = sizeof(names) / sizeof(names[0]);
+    struct found             found = {{0}, 0};
+
+    lay("a.lock", "", 0, 0);
+    lay("a.ctrl", &ctrl_magic, 8, 20608);
+    lay("b.ctrl", "", 0, 0);
+    lay(".c.data", &data_magic, 8, 8192);
+    lay(".c.ctrl", "", 0, (off_t)(GYRE_SEATS_OFF + 63 * sizeof(struct gyre_shared_seat)));
+    lay(".d.data", "", 0, GYRE_RING_OFF + 65536);
+    lay("e.lock", "", 0, 0);
+    lay("e.ctrl", "my own", 6, 6);
+    lay("a.md", "my own", 6, 6);
+    lay(".a.data", "my own", 6, 6);
+    CHECK_EQ(gyre_doctor(0, count, &found, NULL), GYRE_OK);
+    CHECK_EQ(found.counts[GYRE_FOUND_FILE], name_count);
+    CHECK_EQ(found.counts[GYRE_FOUND_FOREIGN], 3);
+    CHECK_EQ(found.mended, 0);
+    memset(&found, 0, sizeof(found));
+    CHECK_EQ(gyre_doctor(1, count, &found, NULL), GYRE_OK);
+    CHECK_EQ(found.counts[GYRE_FOUND_FILE], found.mended);
+    for (uint32_t i = 0; i < name_count; i++)
+        SCENARIO_ASSERT(!is_there(names[i]), "%s is left", names[i]);
+    check_there("e.ctrl");
+    check_there("a.md");
+    check_there(".a.data");
+    memset(&found, 0, sizeof(found));
+    CHECK_EQ(gyre_doctor(1, count, &found, NULL), GYRE_OK);
+    CHECK_EQ(sum(&found), 0);
+}
+
+#endif
 
 SCENARIO(doctor, wants_to_be_told_whom_to_tell)
 {
