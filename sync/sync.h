@@ -395,7 +395,8 @@ void sync_host_on_fork(void (*in_child)(void));
 
 /*
  * console: for the command.  Makes stdin and stdout carry bytes as they are, lets a write to a
- * closed pipe fail instead of ending the process.
+ * closed pipe fail instead of ending the process.  First of all: a stream that was closed stays
+ * one that fails, whatever is opened later.
  */
 void sync_console_prepare(void);
 

@@ -13,8 +13,15 @@
 static void (*call_interrupted)(void);
 static int nothing_fd = -1; /* /dev/null */
 
+/*
+ * What is closed would be the number of the next file that is opened, and messages would go into a
+ * ring's lock file: instead it becomes something that can be neither read nor written.
+ */
 void sync_console_prepare(void)
 {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)sync_calls.open("/", O_PATH); /* takes the lowest number that is free */
     (void)signal(SIGPIPE, SIG_IGN);
 }
 

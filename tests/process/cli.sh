@@ -553,8 +553,23 @@ test_native() {
     open_producer ""
     check "rm --force removes an open ring" gyre rm "$ring" --force
     close_producer "forced"
+    test_closed_streams
     mkdir open && chmod 777 open
     GYRE_DIR=$tap_dir/open says "an open directory is not trusted" 4 "refuses access" pub x
+}
+
+test_closed_streams() {
+    local code=0 dir=${GYRE_DIR:-/dev/shm/gyre-$(id -u)}
+    new_ring
+    echo one | gyre pub "$ring" --keep
+    gyre sub "$ring" --from oldest <&- >&- 2>&- || code=$?
+    check "a closed stdout is an error" test $code -eq 1
+    check "of which nothing is written into the ring's files" test ! -s "$dir/$ring.lock"
+    code=0
+    gyre pub "$ring" <&- 2>err || code=$?
+    check "a closed stdin is an error" test $code -eq 1
+    has "and is named" err "stdin cannot be read"
+    gyre rm "$ring"
 }
 
 # bash starts its jobs with SIGINT ignored, and so does whatever they start.
