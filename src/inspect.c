@@ -203,9 +203,23 @@ enum gyre_status gyre_ring_inspect_groups(const char *name, struct gyre_group_in
     return GYRE_OK;
 }
 
+struct listing {
+    int (*visit)(const char *name, void *context);
+    void *context;
+};
+
+/* Others may name objects, too: not every name is a ring's. */
+static int visit_if_good(const char *name, void *context)
+{
+    const struct listing *listing = context;
+
+    return gyre__name_is_good(name) ? listing->visit(name, listing->context) : 0;
+}
+
 enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context), void *context,
                                 struct gyre_error *error)
 {
+    struct listing    listing = {visit, context};
     struct gyre_error ignored;
 
     if (error == NULL)
@@ -213,7 +227,7 @@ enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context), v
     memset(error, 0, sizeof(*error));
     if (visit == NULL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "visit");
-    return sync_site_list(visit, context, error);
+    return sync_site_list(visit_if_good, &listing, error);
 }
 
 enum gyre_status gyre_ring_remove(const char *name, int force, struct gyre_error *error)

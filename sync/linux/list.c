@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+/* True in doubt: whoever opens it will be told. */
+static bool is_regular(int dir_fd, const char *file)
+{
+    struct stat status;
+
+    return sync_calls.fstatat(dir_fd, file, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+           S_ISREG(status.st_mode);
+}
+
 enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), void *context,
                                 struct gyre_error *error)
 {
@@ -19,10 +28,11 @@ enum gyre_status sync_site_list(int (*visit)(const char *name, void *context), v
         return status;
     while ((entry = readdir(dir)) != NULL) {
         size_t length = strlen(entry->d_name);
-        if (length <= 5 || strcmp(entry->d_name + length - 5, ".data") != 0)
+        if (length <= 5 || strcmp(entry->d_name + length - 5, ".data") != 0 ||
+            entry->d_name[0] == '.' || !is_regular(dirfd(dir), entry->d_name))
             continue;
         entry->d_name[length - 5] = '\0';
-        if (entry->d_name[0] != '.' && visit(entry->d_name, context) != 0)
+        if (visit(entry->d_name, context) != 0)
             break;
     }
     (void)closedir(dir);

@@ -762,6 +762,25 @@ test_small() {
     has "little room is named" out '^little room for rings: 1,0[0-9,]* bytes are free'
 }
 
+test_list() {
+    local GYRE_DIR
+    GYRE_DIR=$(mktemp -d /dev/shm/gyre-list.XXXXXX)
+    export GYRE_DIR
+    echo one | gyre pub kept --keep
+    : >"$GYRE_DIR/a\"b.data"
+    : >"$GYRE_DIR/"$'esc\e[31mred.data'
+    : >"$GYRE_DIR/-x.data"
+    ln -s kept.data "$GYRE_DIR/link.data"
+    mkdir "$GYRE_DIR/dir.data"
+    gyre list >names
+    echo kept >wanted
+    same "list names what may be a ring, and nothing else" names wanted
+    gyre list --json >names
+    echo '{"name":"kept"}' >wanted
+    same "list --json names the same" names wanted
+    rm -r "$GYRE_DIR"
+}
+
 test_stalls() {
     local sub
     new_ring
@@ -801,6 +820,7 @@ test_help
 if [ -z "${GYRE_WINE:-}" ]; then
     test_native
     test_standby
+    test_list
     test_stalls
     test_doctor
     test_interrupts
