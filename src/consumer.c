@@ -82,11 +82,13 @@ static enum gyre_status open_once(const struct sync_place            *place,
     gyre__flush_begin(made);
     if (options->watch != GYRE_WATCH_SLICES)
         status = gyre__watch_producer(made, error);
-    if (status == GYRE_OK)
-        *consumer = made;
-    else
+    if (status != GYRE_OK) {
         leave(made);
-    return status;
+        return status;
+    }
+    *consumer = made;
+    memset(error, 0, sizeof(*error)); /* what was expected to fail */
+    return GYRE_OK;
 }
 
 enum gyre_status gyre__consumer_open_at(struct sync_place                  *place,

@@ -139,6 +139,7 @@ enum gyre_status gyre_ring_inspect(const char *name, struct gyre_ring_info *info
     if (seat_taken != NULL)
         *seat_taken = taken;
     gyre__ring_close(&ring);
+    memset(error, 0, sizeof(*error)); /* what was expected to fail */
     return GYRE_OK;
 }
 
@@ -200,6 +201,7 @@ enum gyre_status gyre_ring_inspect_groups(const char *name, struct gyre_group_in
     }
     *group_count = count;
     gyre__ring_close(&ring);
+    memset(error, 0, sizeof(*error)); /* what was expected to fail */
     return GYRE_OK;
 }
 
@@ -221,13 +223,17 @@ enum gyre_status gyre_ring_list(int (*visit)(const char *name, void *context), v
 {
     struct listing    listing = {visit, context};
     struct gyre_error ignored;
+    enum gyre_status  status;
 
     if (error == NULL)
         error = &ignored;
     memset(error, 0, sizeof(*error));
     if (visit == NULL)
         return gyre__blame(error, GYRE_BAD_ARGUMENT, "visit");
-    return sync_site_list(visit_if_good, &listing, error);
+    status = sync_site_list(visit_if_good, &listing, error);
+    if (status == GYRE_OK)
+        memset(error, 0, sizeof(*error));
+    return status;
 }
 
 enum gyre_status gyre_ring_remove(const char *name, int force, struct gyre_error *error)

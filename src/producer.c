@@ -358,6 +358,7 @@ enum gyre_status gyre_producer_open(const char *name, const struct gyre_ring_opt
         return status;
     }
     *producer = made;
+    memset(error, 0, sizeof(*error)); /* what was expected to fail */
     return GYRE_OK;
 }
 

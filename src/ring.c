@@ -126,6 +126,7 @@ static enum gyre_status obtain_data(struct gyre_ring *ring, const struct gyre_ri
             return compare_options(&ring->geometry, options, error);
         if (status != GYRE_NOT_FOUND)
             return status;
+        memset(error, 0, sizeof(*error));
         if (ring->data.size < size)
             return gyre__blame(error, GYRE_BAD_LAYOUT, "size");
         memset(ring->data.base, 0, GYRE_RING_OFF);

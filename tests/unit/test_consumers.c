@@ -801,6 +801,47 @@ SCENARIO(consumers, list_shows_each_ring_once_and_stops_when_told)
     CHECK_EQ(search.found, 0);
 }
 
+static struct gyre_error litter(void)
+{
+    return (struct gyre_error){GYRE_CORRUPT, 1, "call", "field"};
+}
+
+static void check_clear(const struct gyre_error *error)
+{
+    CHECK_EQ(error->status, GYRE_OK);
+    CHECK_EQ(error->os_code, 0);
+    CHECK(error->call == NULL);
+    CHECK(error->field == NULL);
+}
+
+SCENARIO(consumers, success_leaves_nothing_in_the_error)
+{
+    const char                  *name = ring_dir_name();
+    struct gyre_consumer_options options = GYRE_CONSUMER_OPTIONS_INIT;
+    struct gyre_ring_info        info = {.size = sizeof(info)};
+    struct gyre_producer        *producer;
+    struct gyre_consumer        *consumer;
+    struct search                search = {name, 0};
+    struct gyre_error            error = litter();
+
+    CHECK_EQ(gyre_producer_open(name, NULL, &producer, &error), GYRE_OK);
+    check_clear(&error);
+    for (uint32_t kind = GYRE_RELIABLE; kind <= GYRE_TAP; kind++) {
+        options.kind = kind;
+        error = litter();
+        CHECK_EQ(gyre_consumer_open(name, &options, &consumer, &error), GYRE_OK);
+        check_clear(&error);
+        gyre_consumer_close(consumer);
+    }
+    error = litter();
+    CHECK_EQ(gyre_ring_inspect(name, &info, NULL, 0, NULL, &error), GYRE_OK);
+    check_clear(&error);
+    error = litter();
+    CHECK_EQ(gyre_ring_list(visit, &search, &error), GYRE_OK);
+    check_clear(&error);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(consumers, a_ring_in_use_is_removed_by_force_alone)
 {
     const char           *name = ring_dir_name();
