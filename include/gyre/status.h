@@ -58,7 +58,8 @@ enum gyre_status {
 
 /*
  * What went wrong, for people.  `call` names the system call that failed and `os_code` is its errno
- * or GetLastError; both are empty when no call failed.  `field` names the argument, option or field
+ * or GetLastError; both are empty when no call failed, and `os_code` also when it was one of the C
+ * library that gives none (calloc).  `field` names the argument, option or field
  * of the map that is the culprit.  The strings live as long as the library is loaded.
  */
 struct gyre_error {

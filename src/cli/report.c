@@ -79,6 +79,10 @@ static const struct cli_option *blamed_option(const struct cli_args *args, const
 /* What the operating system said, in its own words where the C library has them. */
 static void print_call(const struct gyre_error *error)
 {
+    if (error->os_code == 0) { /* the C library's own, such as calloc */
+        fprintf(stderr, " (%s)", error->call);
+        return;
+    }
 #ifdef _WIN32
     fprintf(stderr, " (%s: code %ld)", error->call, (long)error->os_code);
 #else

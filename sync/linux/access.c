@@ -139,7 +139,7 @@ static enum gyre_status check_dir(const struct site_access *access, int fd, bool
         return site_fail(error, errno, "fstat");
     if ((status.st_uid != access->owner && status.st_uid != 0) ||
         (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return fail_dir(error, GYRE_DENIED, 0, "fstat");
+        return fail_dir(error, GYRE_DENIED, 0, NULL);
     return GYRE_OK;
 }
 

@@ -82,8 +82,7 @@ static enum gyre_status open_fifo(struct sync_site *site, const char *file, stru
     if (code != 0 || !S_ISFIFO(status.st_mode) || status.st_nlink > 1 ||
         (status.st_uid != site->access.owner && status.st_uid != 0)) {
         (void)sync_calls.close(fd);
-        return code != 0 ? site_fail(error, code, "fstat")
-                         : sync_fail(error, GYRE_DENIED, 0, "fstat");
+        return code != 0 ? site_fail(error, code, "fstat") : sync_fail(error, GYRE_DENIED, 0, NULL);
     }
     bell->poll = fd + 1;
     bell->is_ours = true;
@@ -100,7 +99,7 @@ enum gyre_status sync_bell_make_pollable(struct sync_site *site, uint32_t which,
         return GYRE_OK;
     if (site->is_sealed) { /* a FIFO needs a name */
         error->field = "sealed";
-        return sync_fail(error, GYRE_UNSUPPORTED, 0, "mkfifoat");
+        return sync_fail(error, GYRE_UNSUPPORTED, 0, NULL);
     }
     site_bell_file(site, which, file);
     if (is_waiter) {

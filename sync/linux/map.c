@@ -123,9 +123,9 @@ static enum gyre_status judge_file(struct sync_site *site, enum sync_object obje
                                    const struct stat *status, struct gyre_error *error)
 {
     if (!site_is_whole(status))
-        return sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat");
+        return sync_fail(error, GYRE_BAD_LAYOUT, 0, NULL);
     if (!site_trusts(&site->access, site_file_of(object), status))
-        return sync_fail(error, GYRE_DENIED, 0, "fstat");
+        return sync_fail(error, GYRE_DENIED, 0, NULL);
     if (site->mode == SYNC_SITE_CREATE)
         return site_compare(site, site_file_of(object), status, error);
     return GYRE_OK;

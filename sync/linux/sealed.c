@@ -215,14 +215,14 @@ static enum gyre_status receive_gift(int from, int fds[GIFT_FDS], struct gyre_er
     count = keep_fds(&message, fds);
     error->field = "from";
     if (got == 0) /* nobody is at the other end any more */
-        return sync_fail(error, GYRE_CLOSED, 0, "recvmsg");
+        return sync_fail(error, GYRE_CLOSED, 0, NULL);
     if ((message.msg_flags & MSG_CTRUNC) != 0) {
         error->field = "RLIMIT_NOFILE";
         return sync_fail(error, GYRE_NO_MEMORY, EMFILE, "recvmsg");
     }
     if (got != (ssize_t)sizeof(gift) || gift.magic != GIFT_MAGIC || gift.fd_count != count ||
         count < GIFT_CTRL)
-        return sync_fail(error, GYRE_BAD_LAYOUT, 0, "recvmsg");
+        return sync_fail(error, GYRE_BAD_LAYOUT, 0, NULL);
     error->field = NULL;
     return GYRE_OK;
 }
@@ -232,9 +232,11 @@ static enum gyre_status check_seals(int fd, struct gyre_error *error)
 {
     int seals = sync_calls.fcntl_seals(fd, F_GET_SEALS, 0);
 
-    if (seals >= 0 && (seals & SEALS_SIZE) == SEALS_SIZE)
-        return GYRE_OK;
-    return sync_fail(error, GYRE_DENIED, seals < 0 ? errno : 0, "fcntl(F_GET_SEALS)");
+    if (seals < 0)
+        return sync_fail(error, GYRE_DENIED, errno, "fcntl(F_GET_SEALS)");
+    if ((seals & SEALS_SIZE) != SEALS_SIZE)
+        return sync_fail(error, GYRE_DENIED, 0, NULL);
+    return GYRE_OK;
 }
 
 enum gyre_status sealed_open(struct sync_site *site, const struct sync_place *place,
@@ -263,12 +265,11 @@ enum gyre_status sealed_take(struct sync_site *site, enum sync_object object, bo
     enum gyre_status status;
 
     if (fd < 0) /* a tap's gift has no CTRL */
-        return site_blame(error, sync_fail(error, GYRE_DENIED, 0, "recvmsg"), site_file_of(object));
+        return site_blame(error, sync_fail(error, GYRE_DENIED, 0, NULL), site_file_of(object));
     if (sync_calls.fstat(fd, &file) != 0)
         return site_fail(error, errno, "fstat");
     if (!site_is_whole(&file))
-        return site_blame(error, sync_fail(error, GYRE_BAD_LAYOUT, 0, "fstat"),
-                          site_file_of(object));
+        return site_blame(error, sync_fail(error, GYRE_BAD_LAYOUT, 0, NULL), site_file_of(object));
     status = check_seals(fd, error);
     if (status == GYRE_OK)
         status = site_map(fd, (uint64_t)file.st_size, is_writable, map, error);

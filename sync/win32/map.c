@@ -48,7 +48,7 @@ enum gyre_status sync_map_whole(HANDLE section, DWORD access, struct sync_map *m
     if (sync_calls.VirtualQuery(base, &region, sizeof(region)) == 0)
         status = sync_fail_os(error, GetLastError(), "VirtualQuery");
     else if (region.State != MEM_COMMIT)
-        status = sync_fail(error, GYRE_BAD_LAYOUT, 0, "VirtualQuery");
+        status = sync_fail(error, GYRE_BAD_LAYOUT, 0, NULL);
     if (status != GYRE_OK) {
         sync_calls.UnmapViewOfFile(base);
         return status;

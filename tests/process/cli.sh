@@ -556,6 +556,7 @@ test_native() {
     test_closed_streams
     mkdir open && chmod 777 open
     GYRE_DIR=$tap_dir/open says "an open directory is not trusted" 4 "refuses access" pub x
+    check "for which no call is blamed that did not fail" test "$(grep -c ', code' err)" -eq 0
 }
 
 test_closed_streams() {
