@@ -99,8 +99,10 @@ static enum gyre_status compare_options(const struct gyre_geometry     *there,
         return gyre__blame(error, GYRE_EXISTS, "seat_count");
     if (asked->first_pos != 0 && asked->first_pos != there->first_pos)
         return gyre__blame(error, GYRE_EXISTS, "first_pos");
+    if ((asked->flags & ~there->options & GYRE_KEEP) != 0)
+        return gyre__blame(error, GYRE_EXISTS, "GYRE_KEEP");
     if ((asked->flags & ~there->options) != 0)
-        return gyre__blame(error, GYRE_EXISTS, "flags");
+        return gyre__blame(error, GYRE_EXISTS, "GYRE_STRICT_WAKE");
     return GYRE_OK;
 }
 
@@ -277,7 +279,7 @@ enum gyre_status gyre__ring_obtain(struct gyre_ring *ring, const char *name,
     enum gyre_status  status;
 
     if ((options->flags & GYRE_KEEP) != 0 && !sync_site_can_keep())
-        return gyre__blame(error, GYRE_UNSUPPORTED, "flags");
+        return gyre__blame(error, GYRE_UNSUPPORTED, "GYRE_KEEP");
     do { /* once more only for a standby whose ring was removed by force */
         memset(error, 0, sizeof(*error));
         ring->is_attached = false;

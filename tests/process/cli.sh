@@ -546,6 +546,8 @@ test_native() {
     printf 'garbage!' | dd of="${GYRE_DIR:-/dev/shm/gyre-$(id -u)}/$ring.data" bs=1 seek=4160 conv=notrunc status=none
     says "corrupt bytes are told with their place" 1 "at byte 64 before message 1" \
         sub "$ring" --from oldest
+    says "a flag that the ring has not" 1 "$ring: --strict-wake: .*exists" \
+        pub "$ring" --keep --strict-wake
     says "another capacity" 1 "--capacity 8K: .*exists" pub "$ring" --capacity 8K
     check "rm" gyre rm "$ring"
     says "rm was done" 3 "no ring" stat "$ring"
