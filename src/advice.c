@@ -31,8 +31,8 @@ static const struct advice advices[] = {
      "raise fs.inotify.max_user_instances or fs.inotify.max_user_watches"},
     {GYRE_NO_MEMORY, "commit", "ask for a smaller capacity, or enlarge the paging file"},
     {GYRE_DENIED, "GYRE_DIR",
-     "the directory of the rings must belong to the ring's owner, be writable by nobody else, and "
-     "be no symbolic link"},
+     "the directory of the rings must belong to the ring's owner, be writable by the owner and "
+     "nobody else, and be no symbolic link"},
     {GYRE_DENIED, "lock",
      "only the owner and, by --mode 0660, a group may take seats; a tap needs to read DATA alone"},
     {GYRE_DENIED, "ctrl",

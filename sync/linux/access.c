@@ -264,11 +264,25 @@ enum gyre_status site_compare(struct sync_site *site, enum site_file file,
     return GYRE_OK;
 }
 
+static const char *const file_names[] = {"data", "ctrl", "lock"};
+
+enum gyre_status site_blame_making(const struct sync_site *site, struct gyre_error *error,
+                                   enum gyre_status status, enum site_file file)
+{
+    char        suffix[8], name[SITE_FILE_SIZE];
+    struct stat there;
+
+    (void)snprintf(suffix, sizeof(suffix), ".%s", file_names[file]);
+    site_file(site, suffix, name);
+    if (status == GYRE_DENIED && site->mode == SYNC_SITE_CREATE &&
+        sync_calls.fstatat(site->dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        error->field = "GYRE_DIR";
+    return site_blame(error, status, file);
+}
+
 enum gyre_status site_blame(struct gyre_error *error, enum gyre_status status, enum site_file file)
 {
-    static const char *const names[] = {"data", "ctrl", "lock"};
-
     if (status < 0 && status != GYRE_NOT_FOUND && error->field == NULL)
-        error->field = names[file];
+        error->field = file_names[file];
     return status;
 }

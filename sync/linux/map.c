@@ -95,7 +95,8 @@ static enum gyre_status make_object(struct sync_site *site, enum sync_object obj
     enum gyre_status status;
 
     if (fd < 0)
-        return site_blame(error, site_fail(error, errno, "openat"), site_file_of(object));
+        return site_blame_making(site, error, site_fail(error, errno, "openat"),
+                                 site_file_of(object));
     GYRE_FAULT(map_made);
     code = site_commit(fd, size);
     GYRE_FAULT(map_committed);

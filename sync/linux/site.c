@@ -115,7 +115,7 @@ static enum gyre_status open_lock_file(struct sync_site *site, struct gyre_error
     code = errno;
     sync_host_unlock();
     if (site->lock_fd < 0)
-        return site_blame(error, site_fail(error, code, "openat"), SITE_LOCK);
+        return site_blame_making(site, error, site_fail(error, code, "openat"), SITE_LOCK);
     code = check_lock_file(site, site->lock_fd);
     if (code != 0) {
         close_lock_file(site);

@@ -95,6 +95,10 @@ enum gyre_status site_compare(struct sync_site *site, enum site_file file,
 /* access.c: names the file in an error that names nothing yet. */
 enum gyre_status site_blame(struct gyre_error *error, enum gyre_status status, enum site_file file);
 
+/* access.c: the same where one may not be made: if it is not there, its directory is named. */
+enum gyre_status site_blame_making(const struct sync_site *site, struct gyre_error *error,
+                                   enum gyre_status status, enum site_file file);
+
 /* map.c: true for a file that can be mapped: regular, not empty, no hole, whose touch may fail. */
 bool site_is_whole(const struct stat *status);
 

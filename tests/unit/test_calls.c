@@ -708,6 +708,35 @@ SCENARIO(calls, fail_one_by_one_while_a_ring_is_shared)
     group(OPERATION_COUNT - SHARING_COUNT, OPERATION_COUNT, false);
 }
 
+/* --- where nothing can be made ---------------------------------------------------------------- */
+
+static int making_code;
+
+static int make_nothing(int dir, const char *path, int flags, mode_t mode)
+{
+    if ((flags & O_CREAT) == 0 && (flags & O_TMPFILE) != O_TMPFILE)
+        return real.openat(dir, path, flags, mode);
+    errno = making_code;
+    return -1;
+}
+
+SCENARIO(calls, the_directory_is_blamed_where_no_file_can_be_made)
+{
+    static const int      codes[] = {EACCES, EROFS};
+    struct gyre_producer *producer = NULL;
+    struct gyre_error     error;
+
+    real = sync_calls;
+    sync_calls.openat = make_nothing;
+    for (size_t i = 0; i < 2; i++) {
+        making_code = codes[i];
+        CHECK_EQ(gyre_producer_open(ring_dir_name(), NULL, &producer, &error), GYRE_DENIED);
+        CHECK_STR(error.field, "GYRE_DIR");
+        CHECK_EQ(error.os_code, codes[i]);
+    }
+    CHECK(strstr(gyre_error_advice(&error), "writable by the owner") != NULL);
+}
+
 /* --- sleeping without the barrier ------------------------------------------------------------- */
 
 struct sleeper {
