@@ -68,6 +68,8 @@ static int dispatch(int argc, char **argv)
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0)
         return help(argc - 2, argv + 2);
+    if (strcmp(argv[1], "--version") == 0 && argc > 2)
+        return cli_usage(NULL, argv[2], NULL, "--version stands alone");
     if (strcmp(argv[1], "--version") == 0)
         return print_version();
     verb = find_verb(argv[1]);

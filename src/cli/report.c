@@ -39,12 +39,19 @@ int cli_exit_of(enum gyre_status status)
     }
 }
 
+static const char *shown(const char *word)
+{
+    return word[0] != '\0' ? word : "\"\"";
+}
+
 /* A mistake on the command line.  `value` may be NULL, and so may `verb`. */
 int cli_usage(const char *verb, const char *culprit, const char *value, const char *why)
 {
-    fprintf(stderr, "gyre: %s%s%s%s%s: %s\n", verb ? verb : "", verb ? ": " : "", culprit,
-            value ? " " : "", value ? value : "", why);
-    fprintf(stderr, "Try \"gyre help%s%s\".\n", verb ? " " : "", verb ? verb : "");
+    bool has_help = verb != NULL && strcmp(verb, "help") != 0;
+
+    fprintf(stderr, "gyre: %s%s%s%s%s: %s\n", verb ? verb : "", verb ? ": " : "", shown(culprit),
+            value ? " " : "", value ? shown(value) : "", why);
+    fprintf(stderr, "Try \"gyre help%s%s\".\n", has_help ? " " : "", has_help ? verb : "");
     return CLI_USAGE;
 }
 
@@ -98,12 +105,14 @@ int cli_fail(const struct cli_args *args, const struct gyre_error *error)
     const struct cli_option *option = blamed_option(args, error->field, &value);
     const char              *range = option != NULL ? option->range : NULL;
 
+    if (option == NULL && error->field != NULL && strcmp(error->field, "name") == 0)
+        range = "a name has 1 to 100 of the characters A-Z a-z 0-9 . _ - and none of . - first";
     fprintf(stderr, "gyre: %s: ", args->verb->name);
     if (args->name != NULL)
-        fprintf(stderr, "%s: ", args->name);
+        fprintf(stderr, "%s: ", shown(args->name));
     if (option != NULL)
         fprintf(stderr, "--%s%s%s: ", option->name, option->kind == CLI_FLAG ? "" : " ",
-                option->kind == CLI_FLAG ? "" : value);
+                option->kind == CLI_FLAG ? "" : shown(value));
     fputs(gyre_status_sentence(error->status), stderr);
     if (range != NULL && (error->status == GYRE_BAD_ARGUMENT || error->status == GYRE_UNSUPPORTED))
         fprintf(stderr, " (%s)", range);

@@ -449,8 +449,11 @@ test_codes() {
         says "an SDDL on Linux" 1 "^gyre: pub: x: --sddl D:: .*cannot do that" pub x --sddl D:
         says "advice where memory is used up" 1 "^gyre: advice: " pub "$ring" --capacity 1T
     fi
-    says "bad name" 2 "^gyre: pub: no/slash: .*field name" pub no/slash
-    says "bad name behind --" 2 "^gyre: stat: -x: .*field name" stat -- -x
+    says "bad name" 2 "^gyre: pub: no/slash: .*1 to 100 of" pub no/slash
+    says "bad name behind --" 2 "^gyre: stat: -x: .*none of \. - first" stat -- -x
+    says "an empty name" 2 "^gyre: rm: \"\": .*1 to 100 of" rm ""
+    says "an empty name of a group" 2 "^gyre: sub: x: --group \"\": .*1 to 31 of" sub x --group ""
+    says "a word behind --version" 2 "^gyre: extra: " --version extra
     says "a value is missing" 2 "^gyre: sub: -n COUNT: .*missing" sub x -n
     says "a flag with a value" 2 "^gyre: sub: --raw=1: .*no value" sub x --raw=1
     says "capacity is no size" 2 "^gyre: pub: --capacity 4Q: not a size" pub x --capacity 4Q
@@ -491,6 +494,7 @@ test_help() {
         has "$verb --help has the exit codes" out.verb '^  130 '
     done
     says "help of no verb" 2 "^gyre: help: nothing: unknown verb" help nothing
+    has "and where there is some" err '^Try "gyre help"\.'
 }
 
 # What needs signals, permissions and rings that outlive their processes.
