@@ -37,13 +37,18 @@ static void describe_seat(const struct gyre_ring *ring, uint32_t idx, uint64_t c
 {
     const struct gyre_shared_seat  *seat = &ring->seats[idx];
     const struct gyre_shared_group *group = gyre__seat_group(ring, seat);
-    uint64_t                        mask = gyre_load_relaxed_64(&ring->sleepers->mask);
+    uint64_t                        bit = gyre__sleeper_bit(idx);
+    const uint64_t                 *asleep = &ring->sleepers->mask;
 
+    if (group != NULL) { /* the bit in the mask is the group's, and stays */
+        bit = gyre__seat_bit(idx);
+        asleep = &group->asleep[idx / 64];
+    }
     memset(info, 0, sizeof(*info));
     info->seat_idx = idx;
     info->kind = gyre__seat_kind(control);
     info->is_alive = !sync_lease_is_free(ring->site, SYNC_ROLE_SEAT(idx));
-    info->is_asleep = (mask & gyre__sleeper_bit(idx)) != 0;
+    info->is_asleep = (gyre_load_relaxed_64(asleep) & bit) != 0;
     info->is_evicted = gyre__seat_state(control) == GYRE_SEAT_EVICTED;
     info->pid = gyre_load_relaxed_32(&seat->pid);
     info->lag_bytes = gyre_load_acquire_64(&seat->released_pos); /* E10 */

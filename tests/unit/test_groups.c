@@ -77,6 +77,40 @@ static struct gyre_group_info inspect_group(const char *name)
     return info;
 }
 
+static void check_asleep(const char *name, uint32_t first, uint32_t second)
+{
+    struct gyre_ring_info info = {.size = sizeof(info)};
+    struct gyre_seat_info seats[2];
+    uint32_t              taken = 0;
+
+    CHECK_EQ(gyre_ring_inspect(name, &info, seats, 2, &taken, NULL), GYRE_OK);
+    CHECK_EQ(taken, 2);
+    CHECK_EQ(seats[0].is_asleep, first);
+    CHECK_EQ(seats[1].is_asleep, second);
+}
+
+SCENARIO(groups, a_member_that_sleeps_is_shown_asleep)
+{
+    const char           *name = ring_dir_name();
+    struct gyre_producer *producer = open_producer(name, CAPACITY, 64);
+    struct gyre_consumer *members[2] = {open_member(name, "g"), open_member(name, "g")};
+    intptr_t              handle;
+    uint64_t              rearm_ns;
+
+    check_asleep(name, 0, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK_EQ(gyre_consumer_handle(members[i], &handle, NULL), GYRE_OK);
+        CHECK_EQ(gyre_consumer_arm(members[i], &rearm_ns), GYRE_TIMEOUT);
+        check_asleep(name, 1, i);
+    }
+    send(producer, 0, 1); /* wakes one of them */
+    CHECK_EQ(gyre_consumer_arm(members[0], &rearm_ns), GYRE_OK);
+    take_one(members[0], 0);
+    gyre_consumer_close(members[0]);
+    gyre_consumer_close(members[1]);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(groups, each_message_goes_to_one_member)
 {
     const char           *name = ring_dir_name();
