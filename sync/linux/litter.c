@@ -1,5 +1,5 @@
 /*
- * litter.c - what dead processes have left in the directory of rings.
+ * litter.c - how a ring's files go, and what dead processes have left in the directory of rings.
  *
  * A file's name says what it may be of, its bytes whether it is, and the locks whether anybody has
  * use for it.  To look takes none; to remove takes those that keep everybody off, and looks again.
@@ -11,6 +11,136 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* --- how a ring's files go ------------------------------------------------------------------- */
+
+/* True if no other handle has the ring open: then nobody can while we hold the admin byte. */
+static bool is_last(struct sync_site *site)
+{
+    return site_lock_byte(site->lock_fd, F_OFD_SETLK, F_WRLCK, SITE_BYTE_ATTACH) == 0;
+}
+
+/* A lock file holds no bytes: one that does is somebody's own, whatever its name. */
+static void unlink_lock(struct sync_site *site)
+{
+    char        file[SITE_FILE_SIZE];
+    struct stat status;
+
+    site_file(site, ".lock", file);
+    if (sync_calls.fstat(site->lock_fd, &status) == 0 && status.st_size == 0)
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+}
+
+/*
+ * DATA first: without it there is no ring, whatever else is left if we die in between.  The lock
+ * file last: with it goes our right to the names, and a later remove would not know what is left.
+ */
+static int unlink_all(struct sync_site *site)
+{
+    static const enum sync_object objects[] = {SYNC_DATA, SYNC_CTRL};
+    char                          file[SITE_FILE_SIZE];
+    int                           code = 0;
+
+    GYRE_FAULT(remove_begun);
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        site_file(site, site_suffix(objects[i]), file);
+        if (sync_calls.unlinkat(site->dir_fd, file, 0) != 0 && errno != ENOENT)
+            code = errno;                           /* another user's: all of it stays */
+        site_building_file(site, objects[i], file); /* a dead creator's */
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+        GYRE_FAULT(remove_unnamed);
+    }
+    for (uint32_t i = 0; i < SITE_BELL_COUNT; i++) { /* FIFOs of event loops that died */
+        site_bell_file(site, i, file);
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+    }
+    GYRE_FAULT(remove_bare);
+    unlink_lock(site);
+    return code;
+}
+
+void sync_site_leave(struct sync_site *site, bool is_kept)
+{
+    struct stat status;
+
+    if (site->lock_fd < 0 || site->is_sealed)
+        return;
+    if (is_kept || site_lock_byte(site->lock_fd, F_OFD_SETLKW, F_WRLCK, SITE_BYTE_ADMIN) != 0) {
+        (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
+        return;
+    }
+    /* A lock file without a name is that of a ring removed by force: the name may be another's. */
+    if (sync_calls.fstat(site->lock_fd, &status) == 0 && status.st_nlink > 0 && is_last(site))
+        (void)unlink_all(site);
+    (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
+    sync_site_unlock(site);
+}
+
+/* True if there is a ring, or in doubt. */
+static bool has_data(struct sync_site *site)
+{
+    char        file[SITE_FILE_SIZE];
+    struct stat status;
+
+    site_file(site, ".data", file); /* without a descriptor: they may be used up */
+    return sync_calls.fstatat(site->dir_fd, file, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+           errno != ENOENT;
+}
+
+/* With the admin byte held: no ring and nobody attached leaves only litter. */
+static void sweep(struct sync_site *site)
+{
+    if (!has_data(site) && is_last(site))
+        (void)unlink_all(site);
+    (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
+}
+
+void sync_site_discard(struct sync_site *site)
+{
+    struct gyre_error ignored = {GYRE_OK, 0, NULL, NULL};
+
+    if (site->lock_fd < 0 || site->is_sealed || sync_site_lock(site, &ignored) != GYRE_OK)
+        return;
+    sweep(site);
+    sync_site_unlock(site);
+}
+
+void site_discard_file(struct sync_site *site, const char *file)
+{
+    struct gyre_error ignored = {GYRE_OK, 0, NULL, NULL};
+
+    if (sync_site_lock(site, &ignored) != GYRE_OK)
+        return;
+    if (!has_data(site) && is_last(site)) {
+        (void)sync_calls.unlinkat(site->dir_fd, file, 0);
+        unlink_lock(site);
+    }
+    (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
+    sync_site_unlock(site);
+}
+
+enum gyre_status sync_site_remove(struct sync_site *site, bool is_forced, struct gyre_error *error)
+{
+    enum gyre_status status = sync_site_lock(site, error);
+
+    if (status != GYRE_OK)
+        return status;
+    if (!has_data(site)) {
+        sweep(site); /* what a creator left that died before there was a ring */
+        status = sync_fail(error, GYRE_NOT_FOUND, ENOENT, "fstatat");
+    } else if (!is_forced && !is_last(site)) {
+        status = sync_fail(error, GYRE_BUSY, 0, NULL);
+    } else {
+        int code = unlink_all(site);
+        if (code != 0)
+            status = site_blame(error, site_fail(error, code, "unlinkat"), SITE_DATA);
+    }
+    (void)site_lock_byte(site->lock_fd, F_OFD_SETLK, F_UNLCK, SITE_BYTE_ATTACH);
+    sync_site_unlock(site);
+    return status;
+}
+
+/* --- what is left of rings ------------------------------------------------------------------- */
 
 static bool ends_so(const char *name, const char *suffix)
 {
