@@ -32,6 +32,7 @@
 #define PLACEMENT_CHANGE 1.5
 #define NEAR_MOST_NS 100.0 /* L1, p50: beyond it the cores are far from each other */
 #define CLOSE_MOST_NS 60.0 /* absolute bars are for machines where L1 is at most this */
+#define JUDGED_ROUNDS_LEAST 3u
 #define DEFAULT_CAPACITY (UINT64_C(4) << 20)
 #define OTHERS_NOISY 0.15 /* cores; more, and figures cannot be trusted */
 #define PATTERNS_MAX 16

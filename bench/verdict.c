@@ -1,8 +1,9 @@
 /*
  * verdict.c - the bars that Gyre is to clear, and whether it did, at the end of a run.
  *
- * A bar is judged on the figures of one placement of the cores.  It asks nothing of a machine that
- * cannot show it: a bar in absolute figures is judged only where L1 is at most CLOSE_MOST_NS.
+ * A bar is judged on the figures of one placement of the cores, of JUDGED_ROUNDS_LEAST rounds or
+ * more.  It asks nothing of a machine that cannot show it: a bar in absolute figures is judged only
+ * where L1 is at most CLOSE_MOST_NS.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,13 +27,25 @@ static struct verdict *add(struct session *session, const struct contest *contes
     return verdict;
 }
 
+/* What few rounds show may be chance. */
+static void judge(struct verdict *verdict, const struct contest *contest, int is_met)
+{
+    uint32_t rounds = contest_place_count(contest, contest->shown);
+
+    if (rounds >= JUDGED_ROUNDS_LEAST)
+        verdict->is_met = is_met;
+    else
+        (void)snprintf(verdict->note, sizeof(verdict->note), "only %u of %u rounds needed", rounds,
+                       JUDGED_ROUNDS_LEAST);
+}
+
 void verdict_most(struct session *session, const struct contest *contest, const char *quantity,
                   double value, double bar)
 {
     struct verdict *verdict = add(session, contest, quantity, value);
     (void)snprintf(verdict->bar, sizeof(verdict->bar), "<= %.4gx", bar);
     if (stats_is_known(value))
-        verdict->is_met = value <= bar;
+        judge(verdict, contest, value <= bar);
 }
 
 void verdict_least(struct session *session, const struct contest *contest, const char *quantity,
@@ -41,7 +54,7 @@ void verdict_least(struct session *session, const struct contest *contest, const
     struct verdict *verdict = add(session, contest, quantity, value);
     (void)snprintf(verdict->bar, sizeof(verdict->bar), ">= %.4gx", bar);
     if (stats_is_known(value))
-        verdict->is_met = value >= bar;
+        judge(verdict, contest, value >= bar);
 }
 
 void verdict_rate(struct session *session, const struct contest *contest, const char *quantity,
@@ -55,7 +68,7 @@ void verdict_rate(struct session *session, const struct contest *contest, const 
         (void)snprintf(verdict->note, sizeof(verdict->note), "L1 is %.0f ns, more than %.0f", word,
                        CLOSE_MOST_NS);
     else if (stats_is_known(value))
-        verdict->is_met = value >= bar;
+        judge(verdict, contest, value >= bar);
 }
 
 /* Nobody was left out: by the build, by the user, or because it failed. */
@@ -86,8 +99,8 @@ void verdict_rivals(struct session *session, const struct contest *contest, cons
     else
         (void)snprintf(verdict->note, sizeof(verdict->note), "%s over %s", entry->system,
                        rival->system);
-    verdict->is_met = bar > 1 ? times >= bar : times > bar;
-    if (verdict->is_met && !is_whole_field(session, contest)) {
+    judge(verdict, contest, bar > 1 ? times >= bar : times > bar);
+    if (verdict->is_met == 1 && !is_whole_field(session, contest)) {
         verdict->is_met = -1;
         (void)snprintf(verdict->note, sizeof(verdict->note), "some contestants took no part");
     }
