@@ -113,23 +113,20 @@ static bool is_kept(uint64_t control)
            GYRE_GROUP_FLAG_KEEP;
 }
 
-static bool is_active(const struct gyre_shared_group *group)
-{
-    return gyre__seat_state(gyre_load_acquire_64(&group->control)) == GYRE_GROUP_ACTIVE; /* E10 */
-}
-
 bool gyre__group_end_if_dead(struct gyre_ring *ring, uint32_t group_idx)
 {
     struct gyre_error         ignored = {GYRE_OK, 0, NULL, NULL};
     struct gyre_shared_group *group = &ring->groups[group_idx];
+    uint64_t                  control = gyre_load_acquire_64(&group->control); /* E10 */
     bool                      is_over;
 
-    if (is_active(group) && (is_kept(gyre_load_acquire_64(&group->control)) || /* E10 */
-                             gyre__group_has_living(ring, group_idx)))
+    if (gyre__seat_state(control) == GYRE_GROUP_ACTIVE &&
+        (is_kept(control) || gyre__group_has_living(ring, group_idx)))
         return false;
     if (sync_site_hold(ring->site, false, &ignored) != GYRE_OK)
         return false;
-    is_over = !is_active(group);
+    control = gyre_load_acquire_64(&group->control); /* E10 */
+    is_over = gyre__seat_state(control) != GYRE_GROUP_ACTIVE;
     if (is_over) /* whoever ended it may have died before it was done */
         sweep_seats(ring, group_idx);
     else if (!gyre__group_has_living(ring, group_idx)) { /* whoever joined meanwhile counts */

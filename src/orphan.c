@@ -56,8 +56,8 @@ static bool adopt_held(struct gyre_consumer *consumer, uint32_t seat_idx)
         (from.pos & consumer->fast.align_mask) != 0 || gyre__is_beyond(consumer, end.pos))
         return false;
     seq = full_seq(ring, from.pos, from.seq);
-    if (!gyre__member_is_overwritten(consumer,
-                                     from.pos)) /* else its header may be another message's bytes */
+    /* Overwritten, what was read as its header may be another message's bytes. */
+    if (!gyre__member_is_overwritten(consumer, from.pos))
         from.seq = seq;
     gyre__member_take_up(consumer, seat_idx, &from, &end);
     consumer->member.is_redelivered = true;

@@ -61,6 +61,16 @@ bool gyre__claim_is_held(const struct gyre_ring *ring, uint32_t seat_idx, uint64
     return (claim & GYRE_CLAIM_STATE_MASK) == GYRE_CLAIM_HELD;
 }
 
+void gyre__orphan_hint(struct gyre_ring *ring, uint32_t seat_idx)
+{
+    struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
+    struct gyre_shared_group *group = gyre__seat_group(ring, seat);
+
+    if (group != NULL &&
+        gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ORPHANED) /* E10 */
+        gyre_or_64(&group->orphans[seat_idx / 64], gyre__seat_bit(seat_idx)); /* no edge: a hint */
+}
+
 void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t control)
 {
     struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
@@ -74,18 +84,7 @@ void gyre__seat_bequeath(struct gyre_ring *ring, uint32_t seat_idx, uint64_t con
     if (gyre__seat_state(control) != state &&
         gyre_compare_exchange_64(&seat->control, control, rest | state) != control) /* E10 */
         return;
-    if (is_held)
-        gyre_or_64(&group->orphans[seat_idx / 64], gyre__seat_bit(seat_idx)); /* no edge: a hint */
-}
-
-void gyre__orphan_hint(struct gyre_ring *ring, uint32_t seat_idx)
-{
-    struct gyre_shared_seat  *seat = &ring->seats[seat_idx];
-    struct gyre_shared_group *group = gyre__seat_group(ring, seat);
-
-    if (group != NULL &&
-        gyre__seat_state(gyre_load_acquire_64(&seat->control)) == GYRE_SEAT_ORPHANED) /* E10 */
-        gyre_or_64(&group->orphans[seat_idx / 64], gyre__seat_bit(seat_idx)); /* no edge: a hint */
+    gyre__orphan_hint(ring, seat_idx);
 }
 
 bool gyre__recover_slowest(struct gyre_producer *producer)

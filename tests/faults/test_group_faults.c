@@ -239,19 +239,25 @@ static int found(uint32_t unused)
  * The founder goes to the landmark before the start and from there to the start: dead in between,
  * it left neither a position that nobody asked for nor half of one.
  */
-static void die_while_founding(enum gyre__fault point, uint64_t nth)
+static struct gyre_producer *founder_dies(uint64_t sent)
 {
     struct gyre_producer *producer = open_producer();
-    struct gyre_consumer *member;
     struct process        founder;
 
-    plan_to_die_at(point, nth);
+    plan_to_die_at(GYRE__FAULT_group_founded, 1);
     stage()->claim_count = 1;
-    send(producer, 0, 5);
+    send(producer, 0, sent);
     trial_start(&founder, "found", 0);
     (void)process_wait(&founder, trial_patience());
     EXPECT_EQ(stage()->struck.struck, 1);
-    member = join("group"); /* at the newest */
+    return producer;
+}
+
+static void a_group_starts_where_it_should_although_its_founder_died(void)
+{
+    struct gyre_producer *producer = founder_dies(5);
+    struct gyre_consumer *member = join("group"); /* at the newest */
+
     for (uint64_t i = 5; i < LAPS; i++) {
         send(producer, i, 1);
         receive(member, i);
@@ -260,29 +266,19 @@ static void die_while_founding(enum gyre__fault point, uint64_t nth)
     gyre_producer_close(producer);
 }
 
-static void a_group_starts_where_it_should_although_its_founder_died(void)
-{
-    die_while_founding(GYRE__FAULT_group_founded, 1);
-}
-
 static void a_kept_group_starts_where_it_should_although_its_founder_died(void)
 {
     stage()->flags = GYRE_GROUP_KEEP;
-    die_while_founding(GYRE__FAULT_group_founded, 1);
+    a_group_starts_where_it_should_although_its_founder_died();
 }
 
 /* Nobody comes: what a dead founder left holds nobody back. */
 static void a_kept_group_that_was_not_founded_holds_nobody_back(void)
 {
-    struct gyre_producer *producer = open_producer();
-    struct process        founder;
+    struct gyre_producer *producer;
 
-    plan_to_die_at(GYRE__FAULT_group_founded, 1);
-    stage()->claim_count = 1;
     stage()->flags = GYRE_GROUP_KEEP;
-    trial_start(&founder, "found", 0);
-    (void)process_wait(&founder, trial_patience());
-    EXPECT_EQ(stage()->struck.struck, 1);
+    producer = founder_dies(0);
     send(producer, 0, LAPS);
     gyre_producer_close(producer);
 }
