@@ -20,7 +20,7 @@
     X(takeover_leased) X(takeover_walked) X(takeover_epoch) X(takeover_active)                     \
     X(close_closed) X(close_woken)                                                  \
     /* The consumer. */                                                                            \
-    X(join_leased) X(join_cleared) X(join_cursor) X(join_active) X(peek_seen)                    \
+    X(join_leased) X(join_cleared) X(join_choose) X(join_cursor) X(join_active) X(peek_seen)       \
     X(release_ready) X(release_stored) X(sleep_bit) X(sleep_wait) X(sleep_over)                    \
     X(leave_freed) X(leave_awake)                                                                  \
     /* The member of a group. */                                                                   \

@@ -109,6 +109,8 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
 {
     uint64_t         walk_size = 0;
     enum gyre_status status = GYRE_CORRUPT;
+    struct gyre_mark tried = {0, 0};
+    bool             has_tried = false;
 
     if (start == GYRE_START_NEWEST) {
         if (find_newest(consumer, &seq) == GYRE_CORRUPT)
@@ -119,8 +121,14 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
         struct gyre_mark mark;
         bool             is_good;
         uint64_t         horizon;
+        GYRE_FAULT(join_choose);
         if (!find_landmark(&consumer->ring, start, seq, &mark))
             continue;
+        /* The horizon may have fallen back; who was seen there and steps back breaks the rules. */
+        if (has_tried && gyre__pos_after(tried.pos, mark.pos))
+            mark = tried;
+        tried = mark;
+        has_tried = true;
         status = GYRE_TIMEOUT;
         if (!settle(consumer, &mark))
             continue;

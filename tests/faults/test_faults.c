@@ -100,6 +100,7 @@ static const struct stop producer_stops[] = {
 static const struct stop consumer_stops[] = {
     {AT(join_leased), DEED_READ, ANY_LOAD, 1, FAULT_KILL},
     {AT(join_cleared), DEED_READ, ANY_LOAD, 1, FAULT_KILL},
+    {AT(join_choose), DEED_READ, ANY_LOAD, 1, FAULT_KILL},
     {AT(join_cursor), DEED_READ, ANY_LOAD, 1, FAULT_KILL},
     {AT(join_active), DEED_READ, ANY_LOAD, 1, FAULT_KILL},
     {AT(peek_seen), DEED_READ, ANY_LOAD, 40, FAULT_KILL},
