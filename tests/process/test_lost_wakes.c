@@ -536,7 +536,7 @@ static uint32_t seconds_for(uint64_t sleeps)
 {
     if (sleeps == 0)
         return 180; /* a second or two, when both have a processor to themselves */
-    return trial_rounds(1, 1) == 1 ? 2 : 1200;
+    return trial_rounds(1, 1) == 1 ? 1 : 1200;
 }
 
 /*
