@@ -106,10 +106,11 @@ static bool is_alone(const struct gyre_consumer *consumer)
 {
     const struct gyre_ring *ring = &consumer->ring;
 
-    for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
-        if (i != consumer->seat_idx && gyre__seat_state(gyre_load_acquire_64(
-                                           &ring->seats[i].control)) == GYRE_SEAT_ACTIVE) /* E10 */
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
+        if (&ring->seats[i] != consumer->seat && gyre__seat_state(control) == GYRE_SEAT_ACTIVE)
             return false;
+    }
     return true;
 }
 
@@ -155,13 +156,24 @@ void gyre__flush_begin(struct gyre_consumer *consumer)
     struct gyre_fast_consumer *fast = &consumer->fast;
     struct gyre_flush         *flush = &consumer->flush;
 
-    flush->is_tried = consumer->kind == GYRE_RELIABLE && consumer->member.group == NULL &&
+    flush->is_tried = consumer->seat != NULL && consumer->member.group == NULL &&
                       consumer->ring.geometry.capacity <= CAPACITY_MAX && can_flush();
     flush->done_pos = fast->held_pos;
     flush->look_pos = fast->held_pos + LOOK_SIZE;
     flush->lap_begin_ns = sync_clock_now_ns();
     flush->lap_end_pos = fast->held_pos + lap_size(consumer);
     fast->flush_pos = flush->lap_end_pos;
+}
+
+void gyre__flush_jump(struct gyre_consumer *consumer, uint64_t from_pos)
+{
+    struct gyre_flush *flush = &consumer->flush;
+    uint64_t           size = consumer->fast.held_pos - from_pos;
+
+    flush->done_pos = consumer->fast.held_pos;
+    flush->look_pos += size;
+    flush->lap_end_pos += size;
+    consumer->fast.flush_pos += size;
 }
 
 void gyre__flush_behind(struct gyre_consumer *consumer, uint64_t pos)

@@ -26,6 +26,9 @@ struct gyre_consumer;
 /* Once it is placed; until then it flushes nothing. */
 void gyre__flush_begin(struct gyre_consumer *consumer);
 
+/* It went on from `from_pos` without reading: no part of a lap, and nothing to flush. */
+void gyre__flush_jump(struct gyre_consumer *consumer, uint64_t from_pos);
+
 /* A lap of `size` bytes, at least 64 KiB, took `took_ns`; sets is_on for the next one. */
 void gyre__flush_lap(struct gyre_flush *flush, uint64_t size, uint64_t took_ns);
 
