@@ -258,12 +258,14 @@ GYRE_API enum gyre_status gyre_consumer_open(const char                         
  *
  * Linux: `to` is a Unix socket, connected to that process, of any type; the ring takes one message
  * of 16 bytes on it, and `ticket` receives -1.  The other side passes its end as `from`.
- * Windows: `to` is a handle of that process with the right PROCESS_DUP_HANDLE; `ticket` receives a
- * number that has to be brought to it by whatever means, and is its `from`.  A process of another
- * user also needs rights by `sddl`; handles of all but DATA are opened by names nobody can guess.
+ * Windows: `to` is a handle of that process with the right PROCESS_DUP_HANDLE, and SYNCHRONIZE if
+ * it is to be told that the process is dead; `ticket` receives a number that has to be brought to
+ * it by whatever means, and is its `from`.  A process of another user also needs rights by `sddl`;
+ * handles of all but DATA are opened by names nobody can guess.
  *
- * BUSY (the socket is full: again later), UNSUPPORTED (the ring is not sealed: error.field is
- * "producer"), FORKED, BAD_ARGUMENT, DENIED, NO_MEMORY, SYSTEM.
+ * BUSY (the socket is full: again later), CLOSED with error.field "to" (the other side has closed
+ * the socket, or is dead), UNSUPPORTED (the ring is not sealed: error.field is "producer"), FORKED,
+ * BAD_ARGUMENT, DENIED, NO_MEMORY, SYSTEM.
  */
 GYRE_API enum gyre_status gyre_ring_share(struct gyre_producer   *producer,
                                           enum gyre_consumer_kind kind, intptr_t to,

@@ -100,6 +100,23 @@ static int open_again(int fd, int flags)
     return sync_calls.open(path, flags | O_CLOEXEC);
 }
 
+/* What is to be done about it: to wait, to forget who has gone, or to look closer. */
+static enum gyre_status fail_to_send(struct gyre_error *error, int code)
+{
+    switch (code) {
+    case EAGAIN:
+    case ETOOMANYREFS: /* others have not taken theirs yet */
+        return sync_fail(error, GYRE_BUSY, code, "sendmsg");
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNREFUSED:
+        error->field = "to";
+        return sync_fail(error, GYRE_CLOSED, code, "sendmsg");
+    default:
+        return site_fail(error, code, "sendmsg");
+    }
+}
+
 static enum gyre_status send_gift(int to, const int fds[GIFT_FDS], uint32_t count,
                                   struct gyre_error *error)
 {
@@ -121,9 +138,7 @@ static enum gyre_status send_gift(int to, const int fds[GIFT_FDS], uint32_t coun
     } while (sent < 0 && errno == EINTR);
     if (sent == (ssize_t)sizeof(gift))
         return GYRE_OK;
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return sync_fail(error, GYRE_BUSY, errno, "sendmsg");
-    return sent < 0 ? site_fail(error, errno, "sendmsg")
+    return sent < 0 ? fail_to_send(error, errno)
                     : sync_fail(error, GYRE_SYSTEM, EMSGSIZE, "sendmsg");
 }
 

@@ -29,8 +29,13 @@ enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *
         return sync_fail(error, GYRE_UNSUPPORTED, 0, NULL);
     }
     if (!sync_calls.DuplicateHandle(sync_calls.GetCurrentProcess(), (HANDLE)data->os, (HANDLE)to,
-                                    &theirs, FILE_MAP_READ, FALSE, 0))
-        return sync_fail_os(error, GetLastError(), "DuplicateHandle");
+                                    &theirs, FILE_MAP_READ, FALSE, 0)) {
+        DWORD code = GetLastError();
+        if (sync_calls.WaitForSingleObject((HANDLE)to, 0) != WAIT_OBJECT_0)
+            return sync_fail_os(error, code, "DuplicateHandle");
+        error->field = "to";
+        return sync_fail(error, GYRE_CLOSED, (int32_t)code, "DuplicateHandle");
+    }
     *ticket = (intptr_t)theirs;
     return GYRE_OK;
 }
