@@ -258,7 +258,7 @@ static void join_with_seat(const struct gyre_ring *ring, uint32_t choice)
     consumer.fast.room_pos = &ring->front->room_pos;
     consumer.fast.released_pos = &consumer.seat->released_pos;
     ring->room->bell = 1; /* rings already: nobody rings it again */
-    if (gyre__seat_go_to(&consumer, (enum gyre_start)(choice % 3), choice / 6) == GYRE_OK)
+    if (gyre__seat_go_to(&consumer, (enum gyre_start)(choice % 3), choice / 6, NULL) == GYRE_OK)
         consume(&consumer);
 }
 

@@ -167,9 +167,8 @@ static enum gyre_status give_up(struct gyre_consumer *consumer, enum gyre_status
 /* To be called when bytes at or after held_pos may have been overwritten. */
 static enum gyre_status overrun(struct gyre_consumer *consumer)
 {
-    uint64_t         good_pos = consumer->fast.held_pos;
-    uint64_t         good_seq = consumer->fast.held_seq;
-    bool             is_idle = consumer->fast.peek_seq == good_seq;
+    struct gyre_mark good = {consumer->fast.held_pos, consumer->fast.held_seq};
+    bool             is_idle = consumer->fast.peek_seq == good.seq;
     bool             is_newest = consumer->on_gap == GYRE_RESUME_NEWEST;
     enum gyre_status status;
 
@@ -182,13 +181,14 @@ static enum gyre_status overrun(struct gyre_consumer *consumer)
         (void)gyre__evict(&consumer->ring, consumer->seat_idx, consumer->control);
         return give_up(consumer, GYRE_EVICTED);
     }
-    status = gyre__seat_go_to(consumer, is_newest ? GYRE_START_NEWEST : GYRE_START_OLDEST, 0);
-    gyre__flush_jump(consumer, good_pos);
+    status =
+        gyre__seat_go_to(consumer, is_newest ? GYRE_START_NEWEST : GYRE_START_OLDEST, 0, &good);
+    gyre__flush_jump(consumer, good.pos);
     if (status == GYRE_CORRUPT)
         return give_up(consumer, GYRE_CORRUPT);
-    if (status == GYRE_OK && is_idle && consumer->fast.held_seq == good_seq)
+    if (status == GYRE_OK && is_idle && consumer->fast.held_seq == good.seq)
         return GYRE_OK; /* only padding was overwritten */
-    return gyre__tell_gap(consumer, consumer->fast.held_seq - good_seq);
+    return gyre__tell_gap(consumer, consumer->fast.held_seq - good.seq);
 }
 
 enum gyre_status gyre__release_slow(struct gyre_consumer *consumer)

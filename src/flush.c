@@ -18,7 +18,8 @@
 #define LAP_SIZE_MIN (UINT64_C(4) << 20)  /* shorter laps are hard to time */
 #define CAPACITY_MAX (UINT64_C(32) << 20) /* of larger rings, most caches hold no lap */
 #define LOOK_SIZE (UINT64_C(256) << 10)   /* while it is on: how often to look whether to end */
-#define STEP_SIZE 1024u                   /* so many bytes at once, at least */
+#define DEAD_CHECK_NS UINT64_C(1000000000)
+#define STEP_SIZE 1024u /* so many bytes at once, at least */
 #define LINE_SIZE 64u
 #define UNIT_SIZE 65536u
 #define UNIT_NS_MAX 98304u /* a stream takes less for a unit: 1.5 ns a byte */
@@ -102,16 +103,26 @@ void gyre__flush_lap(struct gyre_flush *flush, uint64_t size, uint64_t took_ns)
     flush->is_on = flush->is_better != (flush->lap_idx >= SETTLING_LAP);
 }
 
-static bool is_alone(const struct gyre_consumer *consumer)
+static bool is_active(struct gyre_ring *ring, uint32_t seat_idx)
 {
-    const struct gyre_ring *ring = &consumer->ring;
+    return gyre__seat_state(gyre_load_acquire_64(&ring->seats[seat_idx].control)) == /* E10 */
+           GYRE_SEAT_ACTIVE;
+}
 
-    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
-        uint64_t control = gyre_load_acquire_64(&ring->seats[i].control); /* E10 */
-        if (&ring->seats[i] != consumer->seat && gyre__seat_state(control) == GYRE_SEAT_ACTIVE)
+static bool is_alone(struct gyre_consumer *consumer)
+{
+    for (uint32_t i = 0; i < consumer->ring.geometry.seat_count; i++)
+        if (i != consumer->seat_idx && is_active(&consumer->ring, i))
             return false;
-    }
     return true;
+}
+
+/* Nobody else looks whether one is dead that holds up nobody, as a lossy one. */
+static void free_dead_seats(struct gyre_consumer *consumer)
+{
+    for (uint32_t i = 0; i < consumer->ring.geometry.seat_count; i++)
+        if (i != consumer->seat_idx && is_active(&consumer->ring, i))
+            (void)gyre__evict_if_dead(&consumer->ring, i);
 }
 
 static uint64_t lap_size(const struct gyre_consumer *consumer)
@@ -132,6 +143,10 @@ static void end_lap(struct gyre_consumer *consumer, uint64_t pos)
     } else {
         flush->lap_idx = 0;
         flush->is_on = flush->is_better = false;
+        if (now_ns >= flush->dead_check_ns) {
+            flush->dead_check_ns = now_ns + DEAD_CHECK_NS;
+            free_dead_seats(consumer);
+        }
     }
     flush->lap_begin_ns = now_ns;
     flush->lap_end_pos = pos + lap_size(consumer);

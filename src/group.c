@@ -259,7 +259,7 @@ static enum gyre_status found(struct gyre_consumer               *consumer,
 
     clear_group(consumer, options->group);
     consumer->fast.released_pos = &member->group->next[GYRE_NEXT_POS];
-    status = gyre__seat_go_to(consumer, (enum gyre_start)options->start, options->start_seq);
+    status = gyre__seat_go_to(consumer, (enum gyre_start)options->start, options->start_seq, NULL);
     consumer->fast.released_pos = &consumer->own_released_pos;
     member->is_founding = false;
     status = status == GYRE_OK ? gyre__seat_check_start(consumer, options, error)

@@ -268,12 +268,12 @@ enum gyre_status gyre__seat_check_start(struct gyre_consumer               *cons
                                         struct gyre_error                  *error);
 
 /*
- * Puts the cursor where `start` says.  CORRUPT: there are no landmarks, or the bytes there are no
- * frames.  TIMEOUT: the producer, if it is one, was faster each time; the cursor is on a frame that
- * is overwritten.
+ * Puts the cursor where `start` says, but not before `was_at`, unless that is NULL.  CORRUPT: there
+ * are no landmarks, or the bytes there are no frames.  TIMEOUT: the producer, if it is one, was
+ * faster each time; the cursor is on a frame that is overwritten.
  */
 enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
-                                  uint64_t seq);
+                                  uint64_t seq, const struct gyre_mark *was_at);
 
 /* What gyre_peek polls: the ring, or a header that stays zero. */
 void gyre__seat_show(struct gyre_consumer *consumer);

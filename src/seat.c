@@ -103,15 +103,22 @@ static enum gyre_status find_newest(const struct gyre_consumer *consumer, uint64
 /*
  * The newest message is chosen before the seat is stored: whatever a producer publishes that has
  * seen the seat (gyre_producer_wait_consumers) is received.
+ *
+ * Never back: the horizon may fall back to a newcomer's place after it was announced.  A joiner
+ * that was seen at one place and then chose one before it would seem to break the rules (E5);
+ * whoever read on would read twice.  So whoever is overtaken may start a little later than it
+ * could.
  */
 enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_start start,
-                                  uint64_t seq)
+                                  uint64_t seq, const struct gyre_mark *was_at)
 {
     uint64_t         walk_size = 0;
     enum gyre_status status = GYRE_CORRUPT;
-    struct gyre_mark tried = {0, 0};
-    bool             has_tried = false;
+    struct gyre_mark least = {0, 0};
+    bool             has_least = was_at != NULL;
 
+    if (has_least)
+        least = *was_at;
     if (start == GYRE_START_NEWEST) {
         if (find_newest(consumer, &seq) == GYRE_CORRUPT)
             return GYRE_CORRUPT;
@@ -124,11 +131,10 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
         GYRE_FAULT(join_choose);
         if (!find_landmark(&consumer->ring, start, seq, &mark))
             continue;
-        /* The horizon may have fallen back; who was seen there and steps back breaks the rules. */
-        if (has_tried && gyre__pos_after(tried.pos, mark.pos))
-            mark = tried;
-        tried = mark;
-        has_tried = true;
+        if (has_least && gyre__pos_after(least.pos, mark.pos))
+            mark = least;
+        least = mark;
+        has_least = true;
         status = GYRE_TIMEOUT;
         if (!settle(consumer, &mark))
             continue;
@@ -297,7 +303,7 @@ enum gyre_status gyre__seat_join(struct gyre_consumer               *consumer,
         return status;
     }
     /* Who is overtaken and lossy has a place to tell the gap from. */
-    status = gyre__seat_go_to(consumer, options->start, options->start_seq);
+    status = gyre__seat_go_to(consumer, options->start, options->start_seq, NULL);
     if (status == GYRE_CORRUPT || (status != GYRE_OK && consumer->kind == GYRE_RELIABLE))
         return gyre__blame(error, GYRE_CORRUPT, "landmarks");
     status = gyre__seat_check_start(consumer, options, error);

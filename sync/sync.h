@@ -232,9 +232,11 @@ void sync_map_close(struct sync_map *map);
 /*
  * Gives a sealed site's objects to another process: all of them, or for a tap DATA alone, for
  * reading.  Nobody who has them can change their sizes, or write to DATA.  Linux: sends them
- * through the Unix socket `to`, connected; BUSY: it is full.  Windows: `to` is a process, open for
- * PROCESS_DUP_HANDLE; *ticket is what that process opens the site with.  DENIED, NO_MEMORY, SYSTEM,
- * UNSUPPORTED (this site is not sealed).
+ * through the Unix socket `to`, connected; BUSY: it is full, or too many are on their way.
+ * Windows: `to` is a process, open for PROCESS_DUP_HANDLE; *ticket is what that process opens the
+ * site with.
+ * CLOSED with field "to": nobody is there any more (Windows: known with SYNCHRONIZE).  DENIED,
+ * NO_MEMORY, SYSTEM, UNSUPPORTED (this site is not sealed).
  */
 enum gyre_status sync_site_share(struct sync_site *site, const struct sync_map *data,
                                  const struct sync_map *ctrl, intptr_t to, intptr_t *ticket,

@@ -310,9 +310,9 @@ GYRE_FAST const void *gyre_peek(struct gyre_consumer *consumer, uint32_t *size)
  * gyre_consumer_gap unless it is delivered again, and the next peek is behind the gap.  A reliable
  * consumer gets EVICTED likewise: the seats lie in memory that every consumer may write, so a
  * broken one can take another's seat or move its cursor, but not without its owner being told.  The
- * word that is read for it lies in the line of room_pos.  A consumer that is alone also flushes
- * what it gives back from the caches, where streams gain by it (src/flush.c).  Makes a system call
- * only if the producer sleeps until this room is free.
+ * word that is read for it lies in the line of room_pos.  A consumer that has the only seat and
+ * is no member of a group also flushes what it gives back from the caches, where streams gain by it
+ * (src/flush.c).  Makes a system call only if the producer sleeps until this room is free.
  */
 GYRE_FAST enum gyre_status gyre_release(struct gyre_consumer *consumer)
 {

@@ -263,8 +263,9 @@ GYRE_API enum gyre_status gyre_consumer_open(const char                         
  * it by whatever means, and is its `from`.  A process of another user also needs rights by `sddl`;
  * handles of all but DATA are opened by names nobody can guess.
  *
- * BUSY (the socket is full: again later), CLOSED with error.field "to" (the other side has closed
- * the socket, or is dead), UNSUPPORTED (the ring is not sealed: error.field is "producer"), FORKED,
+ * BUSY (the socket is full, or this user has too many descriptors on their way: again later),
+ * CLOSED, a positive number, with error.field "to" (the other side of the socket is closed, or the
+ * process is dead), UNSUPPORTED (the ring is not sealed: error.field is "producer"), FORKED,
  * BAD_ARGUMENT, DENIED, NO_MEMORY, SYSTEM.
  */
 GYRE_API enum gyre_status gyre_ring_share(struct gyre_producer   *producer,

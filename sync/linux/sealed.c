@@ -110,6 +110,7 @@ static enum gyre_status fail_to_send(struct gyre_error *error, int code)
     case EPIPE:
     case ECONNRESET:
     case ECONNREFUSED:
+    case ENOTCONN: /* nobody was there, or one to whom a datagram was sent already */
         error->field = "to";
         return sync_fail(error, GYRE_CLOSED, code, "sendmsg");
     default:

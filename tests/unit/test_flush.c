@@ -258,6 +258,22 @@ SCENARIO(flush, it_ends_when_another_consumer_comes)
     gyre_producer_close(producer);
 }
 
+/* A seat whose holder is dead: nobody has its lease. */
+SCENARIO(flush, the_dead_are_no_company)
+{
+    const char              *name = ring_dir_name();
+    struct gyre_producer    *producer = open_producer(name, CAPACITY, 0);
+    struct gyre_consumer    *consumer = open_flusher(name, GYRE_LOSSY);
+    struct gyre_shared_seat *seat = &producer->ring.seats[consumer->seat_idx + 1];
+
+    gyre_store_release_64(&seat->control, gyre__seat_control(1, GYRE_LOSSY, GYRE_SEAT_ACTIVE));
+    CHECK(!goes_on(producer, consumer));
+    CHECK_EQ(gyre__seat_state(gyre_load_acquire_64(&seat->control)), GYRE_SEAT_FREE);
+    CHECK(goes_on(producer, consumer));
+    gyre_consumer_close(consumer);
+    gyre_producer_close(producer);
+}
+
 SCENARIO(flush, it_ends_soon_when_the_stream_does)
 {
     const char           *name = ring_dir_name();
