@@ -551,6 +551,23 @@ static void gifts_that_are_none_are_refused(void)
     gyre_producer_close(producer);
 }
 
+/* The first datagram that finds nobody loses the other's address. */
+static void nobody_at_a_datagram_socket_is_told_of_each_time(void)
+{
+    struct gyre_producer *producer = open_sealed();
+    struct gyre_error     error;
+    intptr_t              ticket;
+
+    EXPECT_TRUE(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0);
+    (void)close(ends[1]);
+    for (uint32_t i = 0; i < 3; i++) {
+        EXPECT_STATUS(gyre_ring_share(producer, GYRE_TAP, ends[0], &ticket, &error), GYRE_CLOSED);
+        EXPECT_TRUE(error.field != NULL && strcmp(error.field, "to") == 0);
+    }
+    (void)close(ends[0]);
+    gyre_producer_close(producer);
+}
+
 static void a_full_socket_is_busy(void)
 {
     struct gyre_producer *producer = open_sealed();
@@ -614,6 +631,7 @@ int main(int argc, char **argv)
         TRIAL(whoever_has_it_cannot_harm_it),
         TRIAL(gifts_that_are_none_are_refused),
         TRIAL(a_full_socket_is_busy),
+        TRIAL(nobody_at_a_datagram_socket_is_told_of_each_time),
         TRIAL(a_producer_that_dies_leaves_what_it_published),
         TRIAL(a_child_forked_while_it_is_given_keeps_no_seat),
 #endif
