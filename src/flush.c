@@ -18,8 +18,7 @@
 #define LAP_SIZE_MIN (UINT64_C(4) << 20)  /* shorter laps are hard to time */
 #define CAPACITY_MAX (UINT64_C(32) << 20) /* of larger rings, most caches hold no lap */
 #define LOOK_SIZE (UINT64_C(256) << 10)   /* while it is on: how often to look whether to end */
-#define DEAD_CHECK_NS UINT64_C(1000000000)
-#define STEP_SIZE 1024u /* so many bytes at once, at least */
+#define STEP_SIZE 1024u                   /* so many bytes at once, at least */
 #define LINE_SIZE 64u
 #define UNIT_SIZE 65536u
 #define UNIT_NS_MAX 98304u /* a stream takes less for a unit: 1.5 ns a byte */
@@ -117,7 +116,10 @@ static bool is_alone(struct gyre_consumer *consumer)
     return true;
 }
 
-/* Nobody else looks whether one is dead that holds up nobody, as a lossy one. */
+/*
+ * Nobody else looks whether one is dead that holds up nobody, as a lossy one; and only here, since
+ * it takes a system call each.
+ */
 static void free_dead_seats(struct gyre_consumer *consumer)
 {
     for (uint32_t i = 0; i < consumer->ring.geometry.seat_count; i++)
@@ -143,10 +145,6 @@ static void end_lap(struct gyre_consumer *consumer, uint64_t pos)
     } else {
         flush->lap_idx = 0;
         flush->is_on = flush->is_better = false;
-        if (now_ns >= flush->dead_check_ns) {
-            flush->dead_check_ns = now_ns + DEAD_CHECK_NS;
-            free_dead_seats(consumer);
-        }
     }
     flush->lap_begin_ns = now_ns;
     flush->lap_end_pos = pos + lap_size(consumer);
@@ -173,6 +171,8 @@ void gyre__flush_begin(struct gyre_consumer *consumer)
 
     flush->is_tried = consumer->seat != NULL && consumer->member.group == NULL &&
                       consumer->ring.geometry.capacity <= CAPACITY_MAX && can_flush();
+    if (flush->is_tried)
+        free_dead_seats(consumer);
     flush->done_pos = fast->held_pos;
     flush->look_pos = fast->held_pos + LOOK_SIZE;
     flush->lap_begin_ns = sync_clock_now_ns();

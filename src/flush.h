@@ -10,14 +10,13 @@
 
 /* Zero: not tried. */
 struct gyre_flush {
-    uint64_t best_ns[2];    /* this round's best laps, without and with: for 64 KiB */
-    uint64_t done_pos;      /* where the next flush begins */
-    uint64_t look_pos;      /* while it is on: when to look whether it is to end early */
-    uint64_t lap_end_pos;   /* where this lap ends, */
-    uint64_t lap_begin_ns;  /* and when it began */
-    uint64_t dead_check_ns; /* beside others: when to look whether they are dead */
-    uint32_t lap_idx;       /* of the round; 0: none was begun */
-    bool     is_tried;      /* ever: by this consumer, of this ring, on this processor */
+    uint64_t best_ns[2];   /* this round's best laps, without and with: for 64 KiB */
+    uint64_t done_pos;     /* where the next flush begins */
+    uint64_t look_pos;     /* while it is on: when to look whether it is to end early */
+    uint64_t lap_end_pos;  /* where this lap ends, */
+    uint64_t lap_begin_ns; /* and when it began */
+    uint32_t lap_idx;      /* of the round; 0: none was begun */
+    bool     is_tried;     /* ever: by this consumer, of this ring, on this processor */
     bool     is_on;
     bool     is_better; /* what the last round found */
 };
