@@ -102,29 +102,15 @@ void gyre__flush_lap(struct gyre_flush *flush, uint64_t size, uint64_t took_ns)
     flush->is_on = flush->is_better != (flush->lap_idx >= SETTLING_LAP);
 }
 
-static bool is_active(struct gyre_ring *ring, uint32_t seat_idx)
+static bool is_alone(const struct gyre_consumer *consumer)
 {
-    return gyre__seat_state(gyre_load_acquire_64(&ring->seats[seat_idx].control)) == /* E10 */
-           GYRE_SEAT_ACTIVE;
-}
+    const struct gyre_ring *ring = &consumer->ring;
 
-static bool is_alone(struct gyre_consumer *consumer)
-{
-    for (uint32_t i = 0; i < consumer->ring.geometry.seat_count; i++)
-        if (i != consumer->seat_idx && is_active(&consumer->ring, i))
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++)
+        if (i != consumer->seat_idx && gyre__seat_state(gyre_load_acquire_64(
+                                           &ring->seats[i].control)) == GYRE_SEAT_ACTIVE) /* E10 */
             return false;
     return true;
-}
-
-/*
- * Nobody else looks whether one is dead that holds up nobody, as a lossy one; and only here, since
- * it takes a system call each.
- */
-static void free_dead_seats(struct gyre_consumer *consumer)
-{
-    for (uint32_t i = 0; i < consumer->ring.geometry.seat_count; i++)
-        if (i != consumer->seat_idx && is_active(&consumer->ring, i))
-            (void)gyre__evict_if_dead(&consumer->ring, i);
 }
 
 static uint64_t lap_size(const struct gyre_consumer *consumer)
@@ -171,8 +157,9 @@ void gyre__flush_begin(struct gyre_consumer *consumer)
 
     flush->is_tried = consumer->seat != NULL && consumer->member.group == NULL &&
                       consumer->ring.geometry.capacity <= CAPACITY_MAX && can_flush();
+    /* Nobody else looks whether one is dead that holds up nobody, and only here is there time. */
     if (flush->is_tried)
-        free_dead_seats(consumer);
+        (void)gyre__clear_dead(&consumer->ring, consumer->seat, NULL);
     flush->done_pos = fast->held_pos;
     flush->look_pos = fast->held_pos + LOOK_SIZE;
     flush->lap_begin_ns = sync_clock_now_ns();

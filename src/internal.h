@@ -370,6 +370,13 @@ void gyre__ring_room(struct gyre_ring *ring);
 /* Frees the seat if its holder is dead.  True if it is free now. */
 bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx);
 
+/*
+ * The same with all seats, or with a group's alone, but for that of the one who asks.  A system
+ * call each.  True if a dead holder was found.
+ */
+bool gyre__clear_dead(struct gyre_ring *ring, const struct gyre_shared_seat *own,
+                      const struct gyre_shared_group *group);
+
 /* A producer that waits: is whoever holds it back dead?  True if there may be room now. */
 bool gyre__recover_slowest(struct gyre_producer *producer);
 

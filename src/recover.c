@@ -39,6 +39,23 @@ bool gyre__evict_if_dead(struct gyre_ring *ring, uint32_t seat_idx)
     return true;
 }
 
+bool gyre__clear_dead(struct gyre_ring *ring, const struct gyre_shared_seat *own,
+                      const struct gyre_shared_group *group)
+{
+    bool is_any = false;
+
+    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
+        struct gyre_shared_seat *seat = &ring->seats[i];
+        uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
+        if (seat == own || gyre__seat_state(control) != GYRE_SEAT_ACTIVE ||
+            (group != NULL && gyre__seat_group(ring, seat) != group))
+            continue;
+        (void)gyre__evict_if_dead(ring, i);
+        is_any |= gyre_load_acquire_64(&seat->control) != control; /* E10 */
+    }
+    return is_any;
+}
+
 bool gyre__claim_is_held(const struct gyre_ring *ring, uint32_t seat_idx, uint64_t *end_pos)
 {
     const struct gyre_shared_seat  *seat = &ring->seats[seat_idx];

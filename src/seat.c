@@ -114,11 +114,8 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
 {
     uint64_t         walk_size = 0;
     enum gyre_status status = GYRE_CORRUPT;
-    struct gyre_mark least = {0, 0};
-    bool             has_least = was_at != NULL;
+    struct gyre_mark tried;
 
-    if (has_least)
-        least = *was_at;
     if (start == GYRE_START_NEWEST) {
         if (find_newest(consumer, &seq) == GYRE_CORRUPT)
             return GYRE_CORRUPT;
@@ -131,10 +128,10 @@ enum gyre_status gyre__seat_go_to(struct gyre_consumer *consumer, enum gyre_star
         GYRE_FAULT(join_choose);
         if (!find_landmark(&consumer->ring, start, seq, &mark))
             continue;
-        if (has_least && gyre__pos_after(least.pos, mark.pos))
-            mark = least;
-        least = mark;
-        has_least = true;
+        if (was_at != NULL && gyre__pos_after(was_at->pos, mark.pos))
+            mark = *was_at;
+        tried = mark;
+        was_at = &tried;
         status = GYRE_TIMEOUT;
         if (!settle(consumer, &mark))
             continue;

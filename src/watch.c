@@ -9,29 +9,11 @@
 
 #include <gyre/atomic.h>
 
-/* The seats of the dead, but that of the one who asks.  True if one was found. */
-static bool clear_dead(struct gyre_ring *ring, const struct gyre_shared_seat *own,
-                       const struct gyre_shared_group *group)
-{
-    bool is_any = false;
-
-    for (uint32_t i = 0; i < ring->geometry.seat_count; i++) {
-        struct gyre_shared_seat *seat = &ring->seats[i];
-        uint64_t                 control = gyre_load_acquire_64(&seat->control); /* E10 */
-        if (seat == own || gyre__seat_state(control) != GYRE_SEAT_ACTIVE ||
-            (group != NULL && gyre__seat_group(ring, seat) != group))
-            continue;
-        (void)gyre__evict_if_dead(ring, i);
-        is_any |= gyre_load_acquire_64(&seat->control) != control; /* E10 */
-    }
-    return is_any;
-}
-
 static void look_for_consumers(void *context)
 {
     struct gyre_producer *producer = context;
 
-    if (clear_dead(&producer->ring, NULL, NULL))
+    if (gyre__clear_dead(&producer->ring, NULL, NULL))
         sync_bell_ring(&producer->ring.room_bell);
 }
 
@@ -73,7 +55,7 @@ static void look_for_producer(void *context)
     const struct gyre_shared_group *group = consumer->member.group;
     bool                            is_any = is_producer_dead(consumer);
 
-    if (group != NULL && clear_dead(&consumer->ring, consumer->seat, group))
+    if (group != NULL && gyre__clear_dead(&consumer->ring, consumer->seat, group))
         is_any = true; /* it may have left a claim */
     if (is_any)
         ring_owner(consumer);

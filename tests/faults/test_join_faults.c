@@ -159,6 +159,20 @@ static void claim(struct gyre_producer *producer, uint32_t size)
     }
 }
 
+/* More than two laps are sent, and nobody reads yet. */
+static struct gyre_producer *open_full(void)
+{
+    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
+    struct gyre_producer    *producer;
+
+    options.capacity = CAPACITY;
+    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &producer, NULL), GYRE_OK);
+    claim(producer, 8);
+    EXPECT_EQ(stage()->end_seq, SENT);
+    gyre__fault_hook = hold_producer;
+    return producer;
+}
+
 /* A horizon behind 0's place: 1 chooses behind it, and 0 is seen there after all. */
 static void overtake_first(void)
 {
@@ -183,14 +197,7 @@ static void overtake_both(void)
  */
 static void who_is_overtaken_beside_another_does_not_step_back(void)
 {
-    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
-    struct gyre_producer    *producer;
-
-    options.capacity = CAPACITY;
-    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &producer, NULL), GYRE_OK);
-    claim(producer, 8);
-    EXPECT_EQ(stage()->end_seq, SENT);
-    gyre__fault_hook = hold_producer;
+    struct gyre_producer *producer = open_full();
 
     start(0);
     when_announced = overtake_first;
@@ -223,13 +230,8 @@ static void who_is_overtaken_beside_another_does_not_step_back(void)
 /* The horizon is announced behind both, and falls back to the joiner's place before the reader. */
 static void a_lossy_reader_overtaken_beside_a_joiner_does_not_go_back(void)
 {
-    struct gyre_ring_options options = GYRE_RING_OPTIONS_INIT;
-    struct gyre_producer    *producer;
+    struct gyre_producer *producer = open_full();
 
-    options.capacity = CAPACITY;
-    EXPECT_STATUS(gyre_producer_open(trial_ring(), &options, &producer, NULL), GYRE_OK);
-    claim(producer, 8);
-    gyre__fault_hook = hold_producer;
     start_as("read_lossily", 2);
     start(1);
     when_announced = overtake_both;
